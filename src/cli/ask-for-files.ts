@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../index.ts'
-import { listFiles, selectFiles } from './selection.ts'
+import { formatFiles, selectFiles } from './selection.ts'
 import { visible } from './terminal.ts'
 
 /** Maximum number of indices in a range such as `2-9`. */
@@ -16,7 +16,7 @@ export async function askForFiles(metainfo: Metainfo): Promise<readonly string[]
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw new InputError('ERR_USAGE', '--interactive needs a terminal; use --file')
   }
-  process.stderr.write(`${visible(listFiles(metainfo))}\n`)
+  process.stderr.write(`${visible(formatFiles(metainfo))}\n`)
   const lines = createInterface({ input: process.stdin, output: process.stderr })
   const interrupted = new AbortController()
   lines.on('SIGINT', () => {

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { create, defaultPieceLength, parse } from '../index.ts'
 import { Content } from './demo/content.ts'
 import { Seed } from './demo/seed.ts'
-import { openTracker } from './demo/tracker.ts'
+import { startTracker } from './demo/tracker.ts'
 import { isShared } from './destinations/directory.ts'
 import { EXIT_CODES } from './exit.ts'
 import { get } from './get.ts'
@@ -49,7 +49,7 @@ export async function runDemo({
   const draft = parse(torrent)
   const seeds = Array.from({ length: count }, () => new Seed(draft, content))
   const addresses = await Promise.all(seeds.map(seed => seed.listen()))
-  const tracker = await openTracker(addresses)
+  const tracker = await startTracker(addresses)
   const printDigest = () => {
     if (!options.quiet && !options.json) process.stderr.write(`sha256 ${digest.digest('hex')}  ${name}\n`)
   }

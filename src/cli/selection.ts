@@ -21,7 +21,7 @@ export function selectFiles(
   const chosen = patterns.length === 0 ? new Set(listedFiles(metainfo)) : chooseFiles(metainfo, patterns)
   for (const pattern of excluded) for (const index of findMatches(metainfo, pattern)) chosen.delete(index)
   if (chosen.size > 0) return chosen
-  throw new ChoiceError('no file is selected; the files are:', listFiles(metainfo))
+  throw new ChoiceError('no file is selected; the files are:', formatFiles(metainfo))
 }
 
 /** Returns the indexes of the files that are no padding. */
@@ -34,7 +34,10 @@ function chooseFiles(metainfo: Metainfo, patterns: readonly string[]): Set<numbe
   for (const pattern of patterns) {
     const found = findMatches(metainfo, pattern)
     if (found.length === 0) {
-      throw new ChoiceError(`no file matches ${JSON.stringify(pattern)}; the files are:`, listFiles(metainfo))
+      throw new ChoiceError(
+        `no file matches ${JSON.stringify(pattern)}; the files are:`,
+        formatFiles(metainfo),
+      )
     }
     for (const index of found) chosen.add(index)
   }
@@ -42,7 +45,7 @@ function chooseFiles(metainfo: Metainfo, patterns: readonly string[]): Set<numbe
 }
 
 /** Returns the files of a torrent, one per line, with the index and path that `--file` takes. */
-export function listFiles(metainfo: Metainfo): string {
+export function formatFiles(metainfo: Metainfo): string {
   return metainfo.files
     .map((file, index) => (file.pad ? '' : `  ${index}  ${file.path}  (${file.length} bytes)\n`))
     .join('')

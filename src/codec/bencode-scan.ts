@@ -182,7 +182,7 @@ function failUnsorted(at: number): never {
  * Locates the values of a long dictionary at the keys in `wanted`. The bytes must have been validated, without repeated
  * keys.
  */
-export function* locate(
+export function* locateValues(
   bytes: Buffer,
   start: number,
   wanted: ReadonlySet<string>,

@@ -94,20 +94,20 @@ export function asList(value: BencodeValue | undefined): BencodeValue[] | undefi
 }
 
 /** Returns the value if it is an integer, otherwise `undefined`. */
-export function integer(value: BencodeValue | undefined): number | undefined {
+export function asInteger(value: BencodeValue | undefined): number | undefined {
   return typeof value === 'number' ? value : undefined
 }
 
 /** Returns the value if it is a byte string, otherwise `undefined`. The result is a view, not a copy. */
-export function bytes(value: BencodeValue | undefined): Buffer | undefined {
+export function asBytes(value: BencodeValue | undefined): Buffer | undefined {
   return ArrayBuffer.isView(value)
     ? Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength)
     : undefined
 }
 
 /** Returns the value as text if it is a byte string, otherwise `undefined`. Invalid UTF-8 becomes U+FFFD. */
-export function text(value: BencodeValue | undefined): string | undefined {
-  return bytes(value)?.toString('utf8')
+export function asText(value: BencodeValue | undefined): string | undefined {
+  return asBytes(value)?.toString('utf8')
 }
 
 /** An unfinished list or dictionary. Only a dictionary has `keys`. */

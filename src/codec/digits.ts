@@ -1,7 +1,7 @@
-import { type BencodeValue, bytes, integer } from './bencode.ts'
+import { asBytes, asInteger, type BencodeValue } from './bencode.ts'
 
 /** Returns the value if it is an integer, or a string of up to 15 digits as a number, otherwise `undefined`. */
 export function digits(value: BencodeValue | undefined): number | undefined {
-  const spelled = bytes(value)?.subarray(0, 16).toString('latin1') ?? ''
-  return /^\d{1,15}$/.test(spelled) ? Number(spelled) : integer(value)
+  const spelled = asBytes(value)?.subarray(0, 16).toString('latin1') ?? ''
+  return /^\d{1,15}$/.test(spelled) ? Number(spelled) : asInteger(value)
 }

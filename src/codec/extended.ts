@@ -1,5 +1,5 @@
 import { addressBytes } from './address-bytes.ts'
-import { asDict, type BencodeValue, bytes, decode, encode, integer, text } from './bencode.ts'
+import { asBytes, asDict, asInteger, asText, type BencodeValue, decode, encode } from './bencode.ts'
 import { checkArgument } from './check-arguments.ts'
 import { hostOf } from './compact.ts'
 
@@ -59,12 +59,12 @@ export function parseExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
     return { extensions: new Map() }
   }
   const dict = asDict(value)
-  const client = text(dict?.v)
+  const client = asText(dict?.v)
     ?.replace(/[^\P{C}]/gu, '')
     .slice(0, 64)
   const reqq = within(dict?.reqq, 1)
   const port = within(dict?.p, 1, 65535)
-  const yourIp = bytes(dict?.yourip)
+  const yourIp = asBytes(dict?.yourip)
   const uploadOnly = within(dict?.upload_only, 0, 1)
   const metadataSize = within(dict?.metadata_size, 1)
   return {
@@ -119,6 +119,6 @@ function extensionsOf(value: BencodeValue | undefined): Map<string, number> {
 
 /** Returns the value if it is an integer from `least` to `most`, otherwise `undefined`. */
 function within(value: BencodeValue | undefined, least: number, most = Infinity): number | undefined {
-  const number = integer(value)
+  const number = asInteger(value)
   return number !== undefined && number >= least && number <= most ? number : undefined
 }

@@ -109,7 +109,7 @@ const LEAST_LENGTHS: Readonly<Record<number, number>> = {
  * Checks that a message of this id can have this length, including the id.
  * @throws PeerError if it cannot
  */
-export function checkLength(id: number, length: number): void {
+export function checkMessageLength(id: number, length: number): void {
   const fixed = FIXED_LENGTHS[id]
   const least = LEAST_LENGTHS[id] ?? 1
   const isWhole = id !== MESSAGE_IDS.hashes || (length - least) % NODE_LENGTH === 0
@@ -125,7 +125,7 @@ export function checkLength(id: number, length: number): void {
 const EMPTY_MESSAGES = ['choke', 'unchoke', 'interested', 'notInterested'] as const
 
 /** Returns true if `decodeBody` decodes messages of this id. */
-export function isKnown(id: number): boolean {
+export function isKnownType(id: number): boolean {
   return (
     id <= MESSAGE_IDS.port ||
     (id >= MESSAGE_IDS.suggest && id <= MESSAGE_IDS.allowedFast) ||

@@ -1,6 +1,6 @@
 /** The messages of ut_metadata, which transfer the info dictionary in pieces of 16 KiB (BEP 9). */
 
-import { asDict, type BencodeDict, decode, encode, endOf, integer } from './bencode.ts'
+import { asDict, asInteger, type BencodeDict, decode, encode, endOf } from './bencode.ts'
 import { checkArgument } from './check-arguments.ts'
 
 /** Our extended message id of ut_metadata. */
@@ -46,13 +46,13 @@ export function parseMetadataMessage(payload: Uint8Array): MetadataMessage | und
   } catch {
     return undefined
   }
-  const type = MESSAGE_TYPES[integer(dict?.msg_type) ?? -1]
-  const piece = integer(dict?.piece) ?? -1
+  const type = MESSAGE_TYPES[asInteger(dict?.msg_type) ?? -1]
+  const piece = asInteger(dict?.piece) ?? -1
   if (!type || piece < 0 || piece > MAX_PIECE) return undefined
   if (type !== 'data') return { type, piece }
   const data = payload.subarray(end)
   if (data.length === 0 || data.length > METADATA_PIECE) return undefined
-  const totalSize = integer(dict?.total_size)
+  const totalSize = asInteger(dict?.total_size)
   return { type, piece, data, ...(totalSize === undefined ? {} : { totalSize }) }
 }
 

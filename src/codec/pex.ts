@@ -1,6 +1,6 @@
 /** Peer exchange: the payload of ut_pex (BEP 11). */
 
-import { asDict, type BencodeValue, bytes, decode, encode } from './bencode.ts'
+import { asBytes, asDict, type BencodeValue, decode, encode } from './bencode.ts'
 import { checkArgument, checkRequired } from './check-arguments.ts'
 import { decodePeers4, decodePeers6, encodePeers4, encodePeers6, type PeerAddress } from './compact.ts'
 
@@ -56,8 +56,8 @@ export function decodePex(payload: Uint8Array): PexMessage | undefined {
   const dict = asDict(value)
   if (!dict) return undefined
   const added = [
-    ...decodePexPeers(dict.added, 4, bytes(dict['added.f'])),
-    ...decodePexPeers(dict.added6, 16, bytes(dict['added6.f'])),
+    ...decodePexPeers(dict.added, 4, asBytes(dict['added.f'])),
+    ...decodePexPeers(dict.added6, 16, asBytes(dict['added6.f'])),
   ]
   const dropped = [...decodePexPeers(dict.dropped, 4), ...decodePexPeers(dict.dropped6, 16)]
   return {
@@ -68,7 +68,7 @@ export function decodePex(payload: Uint8Array): PexMessage | undefined {
 
 /** Returns the first `MAX_PEX` addresses of a field. Missing flags are 0. */
 function decodePexPeers(value: BencodeValue | undefined, size: 4 | 16, flags?: Uint8Array): PexPeer[] {
-  const compact = bytes(value)
+  const compact = asBytes(value)
   const width = size + 2
   // A length that is not a multiple of the width means that the entries cannot be located.
   if (!compact || compact.length % width !== 0) return []

@@ -3,15 +3,15 @@
 import { addressBytes } from '../codec/address-bytes.ts'
 import type { AddressFamily } from '../codec/address-family.ts'
 import {
+  asBytes,
   asDict,
+  asInteger,
   asList,
+  asText,
   type BencodeDict,
   type BencodeValue,
-  bytes,
   decode,
   encode,
-  integer,
-  text,
 } from '../codec/bencode.ts'
 import {
   decodePeers4,
@@ -102,17 +102,17 @@ export function decodeKrpc(datagram: Uint8Array): KrpcMessage | undefined {
     return undefined
   }
   const dict = asDict(value)
-  const transaction = bytes(dict?.t)
+  const transaction = asBytes(dict?.t)
   if (!dict || !transaction || transaction.length === 0 || transaction.length > MAX_TRANSACTION)
     return undefined
-  switch (text(dict.y)) {
+  switch (asText(dict.y)) {
     case 'q':
       return query(dict, transaction)
     case 'r':
       return reply(dict, transaction)
     case 'e': {
       const [code, message] = asList(dict.e) ?? []
-      return { type: 'refusal', transaction, code: integer(code) ?? 201, message: text(message) ?? '' }
+      return { type: 'refusal', transaction, code: asInteger(code) ?? 201, message: asText(message) ?? '' }
     }
     default:
       return undefined
@@ -179,7 +179,7 @@ function message(dict: Parameters<typeof encode>[0] & object): Buffer {
 
 function query(dict: BencodeDict, transaction: Uint8Array): KrpcMessage | undefined {
   const args = asDict(dict.a)
-  const method = text(dict.q)
+  const method = asText(dict.q)
   const nonsense = (code: number, message: string): DhtRefusal => ({
     type: 'nonsense',
     transaction,
@@ -207,9 +207,9 @@ function callOf(method: string, args: BencodeDict): Call | string | undefined {
   if (method !== 'get_peers' && method !== 'announce_peer') return undefined
   if (!infoHash) return 'no info_hash of 20 bytes'
   if (method === 'get_peers') return { method, infoHash, ...want }
-  const token = bytes(args.token)
-  const impliedPort = (integer(args.implied_port) ?? 0) !== 0
-  const port = integer(args.port) ?? 0
+  const token = asBytes(args.token)
+  const impliedPort = (asInteger(args.implied_port) ?? 0) !== 0
+  const port = asInteger(args.port) ?? 0
   if (!token || token.length > MAX_TOKEN) return 'no token'
   if (!impliedPort && (port < 1 || port > 65535)) return 'no port'
   return { method, infoHash, port, impliedPort, token }
@@ -219,10 +219,10 @@ function reply(dict: BencodeDict, transaction: Uint8Array): DhtReply | undefined
   const r = asDict(dict.r)
   const id = fixed(r?.id)
   if (!r || !id) return undefined
-  const token = bytes(r.token)
-  const ip = seenAt(bytes(dict.ip))
-  const four = bytes(r.nodes)
-  const six = bytes(r.nodes6)
+  const token = asBytes(r.token)
+  const ip = seenAt(asBytes(dict.ip))
+  const four = asBytes(r.nodes)
+  const six = asBytes(r.nodes6)
   return {
     type: 'reply',
     transaction,
@@ -238,7 +238,7 @@ function reply(dict: BencodeDict, transaction: Uint8Array): DhtReply | undefined
 }
 
 function peerOf(value: BencodeValue): PeerAddress[] {
-  const packed = bytes(value)
+  const packed = asBytes(value)
   if (packed?.length === 6) return decodePeers4(packed)
   return packed?.length === 18 ? decodePeers6(packed) : []
 }
@@ -253,7 +253,7 @@ function seenAt(packed: Uint8Array | undefined): PeerAddress | undefined {
 }
 
 function wantOf(value: BencodeValue | undefined): AddressFamily[] | undefined {
-  const names = asList(value)?.map(text)
+  const names = asList(value)?.map(asText)
   if (!names) return undefined
   return ([4, 6] as const).filter(family => names.includes(`n${family}`))
 }
@@ -263,6 +263,6 @@ function compact(peer: PeerAddress): Buffer {
 }
 
 function fixed(value: BencodeValue | undefined): Uint8Array | undefined {
-  const found = bytes(value)
+  const found = asBytes(value)
   return found?.length === ID_LENGTH ? found : undefined
 }

@@ -1,6 +1,6 @@
 /** The saved state of the DHT for the next run: our ids and known nodes. It is decoded as untrusted input. */
 import type { AddressFamily } from '../codec/address-family.ts'
-import { asDict, type BencodeValue, bytes, decode, encode, integer } from '../codec/bencode.ts'
+import { asBytes, asDict, asInteger, type BencodeValue, decode, encode } from '../codec/bencode.ts'
 import { type Contact, decodeContacts, encodeContacts } from './contact.ts'
 import { ID_LENGTH } from './node-id.ts'
 
@@ -39,12 +39,12 @@ export function decodeState(state: Uint8Array): DhtState {
     return {}
   }
   const dict = asDict(value)
-  if (integer(dict?.version) !== STATE_VERSION) return {}
+  if (asInteger(dict?.version) !== STATE_VERSION) return {}
   const found: Partial<Record<AddressFamily, NodeState>> = {}
   for (const family of [4, 6] as const) {
     const part = asDict(dict?.[`n${family}`])
-    const id = bytes(part?.id)
-    const nodes = bytes(part?.nodes)
+    const id = asBytes(part?.id)
+    const nodes = asBytes(part?.nodes)
     if (id?.length !== ID_LENGTH || !nodes) continue
     found[family] = { id, contacts: decodeContacts(nodes, family, MAX_CONTACTS) }
   }

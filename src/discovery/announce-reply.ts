@@ -1,7 +1,7 @@
-import { asDict, asList, type BencodeDict, bytes, integer } from '../codec/bencode.ts'
+import { asBytes, asDict, asInteger, asList, type BencodeDict } from '../codec/bencode.ts'
 import { decodePeers4, decodePeers6, hostOf, type PeerAddress, parseAddress } from '../codec/compact.ts'
 import { digits } from '../codec/digits.ts'
-import { count, message, readDict } from './reply-dict.ts'
+import { countAt, readDict, textAt } from './reply-dict.ts'
 
 /** Maximum number of peers of one reply that are used. */
 const MAX_PEERS = 2_000
@@ -44,18 +44,18 @@ export function parseAnnounceReply(body: Uint8Array): AnnounceReply {
       interval: INTERVAL_S.default,
       minInterval: MIN_INTERVAL_S.default,
       peers: [],
-      failureReason: message(dict, 'failure reason') || 'no reason given',
+      failureReason: textAt(dict, 'failure reason') || 'no reason given',
       ...(retryIn !== undefined && { retryIn }),
     }
   }
-  const minInterval = bounded(integer(dict['min interval']), MIN_INTERVAL_S)
-  const trackerId = bytes(dict['tracker id'])
-  const warning = message(dict, 'warning message')
-  const seeders = count(dict, 'complete')
-  const leechers = count(dict, 'incomplete')
-  const external = bytes(dict['external ip'])
+  const minInterval = bounded(asInteger(dict['min interval']), MIN_INTERVAL_S)
+  const trackerId = asBytes(dict['tracker id'])
+  const warning = textAt(dict, 'warning message')
+  const seeders = countAt(dict, 'complete')
+  const leechers = countAt(dict, 'incomplete')
+  const external = asBytes(dict['external ip'])
   return {
-    interval: Math.max(minInterval, bounded(integer(dict.interval), INTERVAL_S)),
+    interval: Math.max(minInterval, bounded(asInteger(dict.interval), INTERVAL_S)),
     minInterval,
     peers: readPeers(dict),
     ...(trackerId && trackerId.length > 0 && trackerId.length <= MAX_TRACKER_ID && { trackerId }),
@@ -87,8 +87,8 @@ function readPeers(dict: BencodeDict): PeerAddress[] {
     if (peer) found.push(peer)
   }
   // Cut before decoding, because 2 MB would become 350,000 objects.
-  const four = decodePeers4(bytes(peers)?.subarray(0, MAX_PEERS * 6) ?? Buffer.alloc(0))
-  const six = decodePeers6(bytes(peers6)?.subarray(0, MAX_PEERS * 18) ?? Buffer.alloc(0))
+  const four = decodePeers4(asBytes(peers)?.subarray(0, MAX_PEERS * 6) ?? Buffer.alloc(0))
+  const six = decodePeers6(asBytes(peers6)?.subarray(0, MAX_PEERS * 18) ?? Buffer.alloc(0))
   return limitPeers([...found, ...four, ...six])
 }
 
@@ -99,7 +99,7 @@ function limitPeers(peers: readonly PeerAddress[]): PeerAddress[] {
 
 /** Parses an entry of a list of peers (BEP 3). Returns undefined if it is not a valid address. */
 function readPeer(entry: BencodeDict | undefined): PeerAddress | undefined {
-  const host = bytes(entry?.ip)?.subarray(0, 256).toString('utf8')
+  const host = asBytes(entry?.ip)?.subarray(0, 256).toString('utf8')
   const port = digits(entry?.port) // some trackers send it as a string
   if (!host || port === undefined) return undefined
   try {
@@ -117,10 +117,10 @@ function bounded(seconds: number | undefined, bounds: { default: number; min: nu
 
 function readRetry(dict: BencodeDict): number | undefined {
   const given = dict['retry in']
-  const text = bytes(given)?.toString('latin1')
+  const text = asBytes(given)?.toString('latin1')
   if (text === 'never') return RETRY_S.max
-  const minutes = integer(given) ?? (text && /^\d{1,6}$/.test(text) ? Number(text) : undefined)
-  const seconds = minutes === undefined ? integer(dict.interval) : minutes * 60
+  const minutes = asInteger(given) ?? (text && /^\d{1,6}$/.test(text) ? Number(text) : undefined)
+  const seconds = minutes === undefined ? asInteger(dict.interval) : minutes * 60
   return seconds === undefined || seconds <= 0
     ? undefined
     : bounded(seconds, { ...RETRY_S, default: RETRY_S.min })

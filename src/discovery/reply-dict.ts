@@ -1,4 +1,4 @@
-import { asDict, type BencodeDict, bytes, decode, integer } from '../codec/bencode.ts'
+import { asBytes, asDict, asInteger, type BencodeDict, decode } from '../codec/bencode.ts'
 import { InputError } from '../errors.ts'
 import { printable } from './printable.ts'
 
@@ -21,14 +21,14 @@ export function readDict(body: Uint8Array): BencodeDict {
 }
 
 /** Returns the printable text at a key, or undefined if there is none. */
-export function message(dict: BencodeDict, key: string): string | undefined {
-  const value = Object.hasOwn(dict, key) ? bytes(dict[key]) : undefined
+export function textAt(dict: BencodeDict, key: string): string | undefined {
+  const value = Object.hasOwn(dict, key) ? asBytes(dict[key]) : undefined
   return value && printable(value)
 }
 
 /** Returns the count at a key, or undefined if it is missing or negative. */
-export function count(dict: BencodeDict, key: string): number | undefined {
-  const value = integer(dict[key])
+export function countAt(dict: BencodeDict, key: string): number | undefined {
+  const value = asInteger(dict[key])
   return value !== undefined && value >= 0 ? value : undefined
 }
 

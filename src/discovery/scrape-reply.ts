@@ -1,5 +1,5 @@
 import { asDict, keyName } from '../codec/bencode.ts'
-import { count, message, readDict } from './reply-dict.ts'
+import { countAt, readDict, textAt } from './reply-dict.ts'
 
 /** The number of peers that a tracker counts for one torrent. A number that it did not send is missing. */
 export interface Scrape {
@@ -24,8 +24,7 @@ export interface ScrapeReply {
 export function parseScrapeReply(body: Uint8Array, infoHashes: readonly Uint8Array[]): ScrapeReply {
   const dict = readDict(body)
   for (const key of ['failure reason', 'failure_reason']) {
-    if (Object.hasOwn(dict, key))
-      return { counts: [], failureReason: message(dict, key) || 'no reason given' }
+    if (Object.hasOwn(dict, key)) return { counts: [], failureReason: textAt(dict, key) || 'no reason given' }
   }
   const files = asDict(dict.files) ?? {}
   return {
@@ -33,10 +32,10 @@ export function parseScrapeReply(body: Uint8Array, infoHashes: readonly Uint8Arr
       const name = keyName(hash)
       const entry = Object.hasOwn(files, name) ? asDict(files[name]) : undefined
       if (!entry) return undefined
-      const complete = count(entry, 'complete')
-      const incomplete = count(entry, 'incomplete')
-      const downloaded = count(entry, 'downloaded')
-      const downloaders = count(entry, 'downloaders')
+      const complete = countAt(entry, 'complete')
+      const incomplete = countAt(entry, 'incomplete')
+      const downloaded = countAt(entry, 'downloaded')
+      const downloaders = countAt(entry, 'downloaders')
       return {
         ...(complete !== undefined && { complete }),
         ...(incomplete !== undefined && { incomplete }),

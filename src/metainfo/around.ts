@@ -1,5 +1,5 @@
 /** The fields of a .torrent beside `info`. They are not part of the info-hash, so invalid ones are only ignored. */
-import { asList, type BencodeValue, bytes } from '../codec/bencode.ts'
+import { asBytes, asList, type BencodeValue } from '../codec/bencode.ts'
 import { formatAddress, type PeerAddress, parseAddress } from '../codec/compact.ts'
 import { digits } from '../codec/digits.ts'
 import { messageOf } from '../errors.ts'
@@ -52,7 +52,7 @@ function readNodes(value: BencodeValue | undefined, warn: Warn): PeerAddress[] {
   const nodes: PeerAddress[] = []
   for (const item of list?.slice(0, 1000) ?? []) {
     const [host, port] = asList(item) ?? []
-    const address = { host: bytes(host)?.toString('utf8') ?? '', port: digits(port) ?? 0 }
+    const address = { host: asBytes(host)?.toString('utf8') ?? '', port: digits(port) ?? 0 }
     try {
       nodes.push(parseAddress(formatAddress(address)))
     } catch (error) {

@@ -1,5 +1,5 @@
 /** Typed access to the fields of a dictionary, with uniform errors and warnings for fields of another type. */
-import { asDict, asList, type BencodeValue, bytes, integer, text } from '../codec/bencode.ts'
+import { asBytes, asDict, asInteger, asList, asText, type BencodeValue } from '../codec/bencode.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import type { Warn } from './warnings.ts'
@@ -42,7 +42,7 @@ export class Fields {
 
   /** Returns a required byte string. */
   needBytes(key: string): Buffer {
-    return bytes(this.get(key)) ?? this.fail(key, 'a string')
+    return asBytes(this.get(key)) ?? this.fail(key, 'a string')
   }
 
   /** Returns a required list. */
@@ -52,25 +52,25 @@ export class Fields {
 
   /** Returns a required list of at least one string. */
   needPath(key: string): Buffer[] {
-    const names = this.needList(key).map(bytes)
+    const names = this.needList(key).map(asBytes)
     if (names.length === 0 || names.includes(undefined)) this.fail(key, 'a list of names')
     return names as Buffer[]
   }
 
   /** Returns a required integer from `least` to `most`, both inclusive. */
   needInteger(key: string, expected: string, least: number, most: number): number {
-    const value = integer(this.get(key))
+    const value = asInteger(this.get(key))
     return value !== undefined && value >= least && value <= most ? value : this.fail(key, expected)
   }
 
   /** Returns an optional string. A value of another type is ignored with a warning. */
   text(key: string): string | undefined {
-    return this.#optional(key, 'a string', text)
+    return this.#optional(key, 'a string', asText)
   }
 
   /** Returns an optional integer. A value of another type is ignored with a warning. */
   integer(key: string): number | undefined {
-    return this.#optional(key, 'an integer', integer)
+    return this.#optional(key, 'an integer', asInteger)
   }
 
   /** Throws ERR_METAINFO with the expected and the actual value. */
@@ -95,6 +95,6 @@ export function describe(value: BencodeValue | undefined): string {
   const list = asList(value)
   if (list) return list.length === 0 ? 'an empty list' : `a list of ${list.length}`
   if (asDict(value)) return 'a dictionary'
-  const string = bytes(value)!
+  const string = asBytes(value)!
   return string.length > 60 ? `a string of ${string.length} bytes` : quote(string.toString('utf8'))
 }

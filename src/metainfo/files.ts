@@ -7,10 +7,10 @@ import type { Steps } from '../codec/steps.ts'
 import { describe, Fields } from './fields.ts'
 import type { FileEntry } from './metainfo.ts'
 import { PathSet } from './path-set.ts'
-import { checkLength, type RawPath, safePath } from './paths.ts'
+import { checkPathLength, type RawPath, safePath } from './paths.ts'
 import { PlainFiles } from './plain-files.ts'
 import type { Limits, Reading } from './reading.ts'
-import { namesBelow, pathKey, RespelledFile } from './respelled-file.ts'
+import { namesBelow, pathFieldOf, RespelledFile } from './respelled-file.ts'
 
 /** Maximum number of files in a torrent. */
 export const MAX_FILES = 500_000
@@ -146,7 +146,7 @@ function readFile(
   const attributes = readAttributes(fields, true)
   const raw = pathOf(fields, attributes.pad)
   const name = safePath(raw, reading.warn, reading.portable)
-  checkLength(name, raw.where, root)
+  checkPathLength(name, raw.where, root)
   const { length, pad, executable, hidden, md5sum } = attributes
   // There are many of these objects, so all have one shape and none is copied.
   const entry: Draft = { path: `${root}/${name}`, length, offset, pad, executable, hidden }
@@ -171,7 +171,7 @@ function renameFile(
   const path = `${list.root}/${name}`
   const { where } = pathOf(fieldsAt(list, place, reading), file.pad)
   reading.warn(`${where}: ${quote(file.path)} is taken by another file, written as ${quote(path)}`)
-  checkLength(name, where, list.root)
+  checkPathLength(name, where, list.root)
   return new RespelledFile({ ...file, path }, list.view.bytes, place.start)
 }
 
@@ -205,7 +205,7 @@ export function readAttributes(file: Fields, links: boolean): Omit<FileEntry, 'p
 
 /** Reads the original path of a file. Padding is never stored, so its path may be shared or missing (BEP 47). */
 function pathOf(file: Fields, pad: boolean): RawPath {
-  const key = pathKey(file)
+  const key = pathFieldOf(file)
   const names = pad && file.get(key) === undefined ? [Buffer.from('.pad')] : file.needPath(key)
   return { where: file.name(key), names }
 }

@@ -15,7 +15,7 @@ export function truncatedV2({ infoHashV2 }: InfoHashes): Buffer | undefined {
 }
 
 /** Returns the 20 bytes that name a torrent: the v1 info-hash if there is one, and otherwise the truncated v2 info-hash. */
-export function nameOf(hashes: InfoHashes): Buffer {
+export function wireHashOf(hashes: InfoHashes): Buffer {
   const name = hashes.infoHash ?? truncatedV2(hashes)
   if (!name) throw new InputError('ERR_USAGE', 'a torrent without an info-hash')
   return name

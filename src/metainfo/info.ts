@@ -1,7 +1,7 @@
 /** Reads the `info` dictionary of a torrent (BEP 3, BEP 52). */
-import { bytes } from '../codec/bencode.ts'
+import { asBytes } from '../codec/bencode.ts'
 import type { ByteSpan } from '../codec/bencode-grammar.ts'
-import { locate } from '../codec/bencode-scan.ts'
+import { locateValues } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
 import type { Steps } from '../codec/steps.ts'
 import { InputError } from '../errors.ts'
@@ -64,7 +64,7 @@ export interface RawInfo {
 
 /** Reads `info`. */
 export function* readInfo(raw: RawInfo, reading: Reading): Steps<Pick<Metainfo, ContentField>> {
-  const spans = yield* locate(raw.info, 0, INFO_KEYS)
+  const spans = yield* locateValues(raw.info, 0, INFO_KEYS)
   const view = new BencodeView(raw.info, spans)
   const info: Fields = new Fields(view, 'info', reading.warn)
   const list = { info, view, spans }
@@ -185,7 +185,7 @@ function readName(
   infoHash: Buffer,
   { portable, warn }: Reading,
 ): Pick<Metainfo, 'name' | 'spelledName'> {
-  const key = bytes(info.get('name.utf-8'))?.length ? 'name.utf-8' : 'name'
+  const key = asBytes(info.get('name.utf-8'))?.length ? 'name.utf-8' : 'name'
   const spelledName = info.needBytes(key)
   if (spelledName.length > 0) {
     const name = safePath({ where: info.name(key), names: [spelledName] }, warn, portable)

@@ -56,7 +56,7 @@ export function* placePaths(raw: readonly RawPath[], warn: Warn, portable: boole
     paths[index] = own
     if (own === path) return
     warn(`${where}: ${quote(path)} is taken by another file, written as ${quote(own)}`)
-    checkLength(own, where)
+    checkPathLength(own, where)
   }
   for (const first of [true, false]) {
     for (const [index, { exact }] of made.entries()) {
@@ -107,12 +107,12 @@ function makePath({ where, names, root }: RawPath, warn: Warn, portable: boolean
   if (safe.length === 0) refuse('it is empty')
   if (safe.length > MAX_DEPTH) refuse(`it has ${safe.length} names, the limit is ${MAX_DEPTH}`)
   const path = root === undefined ? safe.join('/') : `${root}/${safe.join('/')}`
-  checkLength(path, where)
+  checkPathLength(path, where)
   return { path, exact }
 }
 
 /** Throws ERR_PATH for a path that is too long. @param root the directory that contains it */
-export function checkLength(path: string, where: string, root?: string): void {
+export function checkPathLength(path: string, where: string, root?: string): void {
   const length = Buffer.byteLength(path) + (root === undefined ? 0 : Buffer.byteLength(root) + 1)
   if (length <= MAX_PATH) return
   throw new InputError('ERR_PATH', `${where}: a path of ${length} bytes, the limit is ${MAX_PATH}`)

@@ -1,5 +1,5 @@
 /** A file with a path that differs from its names in the torrent. */
-import { asList, type BencodeValue, bytes } from '../codec/bencode.ts'
+import { asBytes, asList, type BencodeValue } from '../codec/bencode.ts'
 import { dictSpans } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
 import type { FileEntry } from './metainfo.ts'
@@ -34,14 +34,14 @@ export class RespelledFile implements FileEntry {
 
   get spelled(): readonly Uint8Array[] {
     const file = new BencodeView(this.#info, dictSpans(this.#info, this.#start))
-    return namesBelow((asList(file.get(pathKey(file))) ?? []) as Uint8Array[])
+    return namesBelow((asList(file.get(pathFieldOf(file))) ?? []) as Uint8Array[])
   }
 }
 
 /** Returns the key of a file's path: `path.utf-8` if it has a valid path, otherwise `path`. */
-export function pathKey(file: { get(key: string): BencodeValue | undefined }): 'path' | 'path.utf-8' {
+export function pathFieldOf(file: { get(key: string): BencodeValue | undefined }): 'path' | 'path.utf-8' {
   const names = asList(file.get('path.utf-8'))
-  return names && names.length > 0 && names.every(name => bytes(name) !== undefined) ? 'path.utf-8' : 'path'
+  return names && names.length > 0 && names.every(name => asBytes(name) !== undefined) ? 'path.utf-8' : 'path'
 }
 
 /** Removes empty names and `.` from a path. They are in no file path and in no URL. */

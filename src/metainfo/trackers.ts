@@ -1,6 +1,6 @@
 /** The trackers and web seeds of a torrent: valid URLs without duplicates. */
 
-import { asList, type BencodeValue, text } from '../codec/bencode.ts'
+import { asList, asText, type BencodeValue } from '../codec/bencode.ts'
 import { checkArgument } from '../codec/check-arguments.ts'
 import { quote } from '../codec/quote.ts'
 import { urlOf } from '../codec/url.ts'
@@ -83,7 +83,7 @@ function usable(
   const urls: string[] = []
   for (const value of values) {
     // Some torrents contain unencoded spaces. libtorrent encodes them too.
-    const url = text(value)?.trim().replaceAll(' ', '%20')
+    const url = asText(value)?.trim().replaceAll(' ', '%20')
     // An empty string means that there is no URL, so it needs no warning.
     if (url === '') continue
     const why = url === undefined ? 'is not a string' : faultOf(url)

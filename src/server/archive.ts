@@ -3,7 +3,7 @@ import { measureTar, packFiles } from '../pipeline/sinks/tar.ts'
 import type { FileResponse } from './file-response.ts'
 import type { LoopTurns } from './loop-turns.ts'
 import type { ByteStream, ReadSequence, ServedTorrent } from './served-torrents.ts'
-import { nameOf } from './tree.ts'
+import { lastNameOf } from './tree.ts'
 
 /**
  * A directory of a torrent as a tar archive: the selected files below it, in the torrent's order and with their paths in
@@ -19,7 +19,7 @@ export class Archive {
   private constructor(served: ServedTorrent, path: string, chosen: Uint8Array, size: number) {
     this.#served = served
     this.#chosen = chosen
-    const name = path === '' ? served.metainfo.name : nameOf(path)
+    const name = path === '' ? served.metainfo.name : lastNameOf(path)
     this.reply = {
       status: 200,
       headers: {

@@ -6,7 +6,7 @@ import { conditionOf, rangeApplies } from './conditions.ts'
 import { contentTypeOf } from './content-type.ts'
 import { rangesOf } from './ranges.ts'
 import type { ResponseRange } from './served-torrents.ts'
-import { nameOf } from './tree.ts'
+import { lastNameOf } from './tree.ts'
 
 /** A range of a file, and the text that precedes it in the body. */
 export interface ResponsePart extends ResponseRange {
@@ -47,7 +47,7 @@ export function fileResponseOf(
   request: IncomingHttpHeaders,
 ): FileResponse {
   const { path, length, piecesRoot } = files[index]!
-  const name = nameOf(path)
+  const name = lastNameOf(path)
   const type = contentTypeOf(name)
   // Both cover the content, so the tag is strong and never changes. Equal files of v2 torrents have the same root (BEP 52).
   const etag = piecesRoot ? `"${piecesRoot.toString('hex')}"` : `"${infoHash.toString('hex')}-${index}"`

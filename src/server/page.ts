@@ -5,7 +5,7 @@ import { formatByteRate, formatBytes } from '../codec/byte-amounts.ts'
 import type { Progress } from '../pipeline/torrent/progress.ts'
 import type { PageShell } from './page/page-shell.ts'
 import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
-import { nameOf, parentOf, type Tree, topOf } from './tree.ts'
+import { lastNameOf, parentOf, type Tree, topOf } from './tree.ts'
 import type { Urls } from './urls.ts'
 
 const PAGE_STYLE = `
@@ -57,7 +57,7 @@ export function* directoryPage(
   for (const index of files) {
     const file = metainfo.files[index]!
     const size = file.symlink === undefined ? formatBytes(file.length) : 'link'
-    yield row(urls.file(metainfo, file.path), nameOf(file.path), size)
+    yield row(urls.file(metainfo, file.path), lastNameOf(file.path), size)
   }
   yield '</table>\n'
 }

@@ -1,6 +1,6 @@
 import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { LoopTurns } from './loop-turns.ts'
-import { waitForDrain } from './wait-for-drain.ts'
+import { waitForRoom } from './wait-for-room.ts'
 
 /** A batch of a text is written when it has this many characters, or this many parts. */
 const MAX_BATCH_LENGTH = 65_536
@@ -46,7 +46,7 @@ export async function sendText(
   if (method !== 'HEAD') {
     for (const batch of batched(parts)) {
       if (socket.destroyed) return
-      if (batch !== '' && !response.write(batch)) await waitForDrain(response)
+      if (batch !== '' && !response.write(batch)) await waitForRoom(response)
       onProgress()
       await turns.next()
     }

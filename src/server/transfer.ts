@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { FileResponse } from './file-response.ts'
 import type { ReaderSlot } from './reader-slots.ts'
 import type { ByteStream, ResponseRange } from './served-torrents.ts'
-import { waitForDrain } from './wait-for-drain.ts'
+import { waitForRoom } from './wait-for-room.ts'
 
 /** Milliseconds within which the first byte has to be read. */
 export const FIRST_BYTE_TIMEOUT_MS = 60_000
@@ -86,7 +86,7 @@ function slicer(response: ServerResponse, slot: ReaderSlot, clock: Clock) {
       const begun = clock.now()
       if (!response.write(slice)) {
         slot.waitsForClient = true
-        await waitForDrain(response)
+        await waitForRoom(response)
         slot.waitsForClient = false
       }
       slot.take(slice.length)

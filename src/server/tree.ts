@@ -62,7 +62,7 @@ export class Tree {
     if (known) return known
     const made: GrowingDirectory = { directories: new Set(), files: [] }
     this.#directories.set(path, made)
-    if (path !== '') this.#directory(parentOf(path)).directories.add(nameOf(path))
+    if (path !== '') this.#directory(parentOf(path)).directories.add(lastNameOf(path))
     return made
   }
 }
@@ -89,7 +89,7 @@ export function topOf({ files }: Metainfo): string {
 }
 
 /** The last name of a path. */
-export function nameOf(path: string): string {
+export function lastNameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 

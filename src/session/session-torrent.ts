@@ -5,7 +5,7 @@ import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Bottleneck } from '../pipeline/diagnosis/bottleneck.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
-import { listFiles, type SessionFile } from './files/torrent-files.ts'
+import { listTorrentFiles, type SessionFile } from './files/torrent-files.ts'
 import { readChanges } from './records/fields.ts'
 import { FilePriorities, type FilePriority } from './records/file-priorities.ts'
 import { type SessionTorrentOptions, TORRENT_OPTIONS, type TorrentRecord } from './records/torrent-record.ts'
@@ -196,7 +196,7 @@ export class SessionTorrent implements Queued {
     const verified = this.#stored.isRunKnown
       ? this.torrent!.verified
       : parsePieces(pieces, metainfo.pieceCount)
-    return [...listFiles(metainfo, verified, new FilePriorities(metainfo.files.length, priorities))]
+    return [...listTorrentFiles(metainfo, verified, new FilePriorities(metainfo.files.length, priorities))]
   }
 
   /**

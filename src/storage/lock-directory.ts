@@ -11,7 +11,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { asDict, bytes, decode, encode, integer, text } from '../codec/bencode.ts'
+import { asBytes, asDict, asInteger, asText, decode, encode } from '../codec/bencode.ts'
 import { checkArgument } from '../codec/check-arguments.ts'
 import { messageOf, StorageError } from '../errors.ts'
 import { type ListingFileSystem, nodeFileSystem } from '../ports/file-system.ts'
@@ -157,11 +157,12 @@ export class LockDirectory implements FileLocks {
       const fields = asDict(
         decode(await readRecordFile(this.#fs, join(this.#directory, name), MAX_LOCK_BYTES)),
       )
-      const paths = bytes(fields?.paths)
-      const pid = integer(fields?.pid)
-      const beacon = text(fields?.beacon)
-      const holder = text(fields?.holder)
-      if (integer(fields?.version) !== LOCK_VERSION || !paths || !pid || !beacon || !holder) return undefined
+      const paths = asBytes(fields?.paths)
+      const pid = asInteger(fields?.pid)
+      const beacon = asText(fields?.beacon)
+      const holder = asText(fields?.holder)
+      if (asInteger(fields?.version) !== LOCK_VERSION || !paths || !pid || !beacon || !holder)
+        return undefined
       return { keys: new Float64Array(Uint8Array.from(paths).buffer), holder, pid, beacon }
     } catch {
       return undefined

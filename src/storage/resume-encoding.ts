@@ -1,6 +1,6 @@
 /** The format of resume records: bencoding (BEP 3), and its SHA-1. */
 import { createHash } from 'node:crypto'
-import { asDict, asList, type BencodeValue, bytes, decode, encode, integer } from '../codec/bencode.ts'
+import { asBytes, asDict, asInteger, asList, type BencodeValue, decode, encode } from '../codec/bencode.ts'
 import { Bitfield } from '../codec/bitfield.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
 import { Layout } from '../metainfo/layout.ts'
@@ -59,14 +59,14 @@ export function decodeRecord(record: Buffer, metainfo: Metainfo): ResumeRecord {
   const body = record.subarray(0, -SHA1_BYTES)
   if (!checksumOf(body).equals(record.subarray(-SHA1_BYTES))) throw new Error('it is torn, or was edited')
   const fields = asDict(decode(body, { maxItems: files.length + 3 * MAX_PARTIAL + 100 }))
-  const version = integer(fields?.version)
+  const version = asInteger(fields?.version)
   if (version !== RECORD_VERSION)
     throw new Error(`it is of version ${version}, and only ${RECORD_VERSION} is known here`)
-  if (!bytes(fields?.['info-hash'])?.equals(infoHash)) throw new Error('it is of another torrent')
-  const states = asList(fields?.files)?.map(bytes)
+  if (!asBytes(fields?.['info-hash'])?.equals(infoHash)) throw new Error('it is of another torrent')
+  const states = asList(fields?.files)?.map(asBytes)
   if (states?.length !== files.length) throw new Error(`it does not tell of ${files.length} files`)
   return {
-    pieces: Bitfield.from(bytes(fields?.pieces) ?? Buffer.alloc(0), pieceCount),
+    pieces: Bitfield.from(asBytes(fields?.pieces) ?? Buffer.alloc(0), pieceCount),
     states: decodeStates(states),
     partial: decodePartial(fields?.partial, metainfo),
   }
@@ -85,8 +85,8 @@ function decodePartial(value: BencodeValue | undefined, metainfo: Metainfo): Par
   const layout = new Layout(metainfo)
   for (const entry of asList(value)?.slice(0, MAX_PARTIAL) ?? []) {
     const [first, second] = asList(entry) ?? []
-    const index = integer(first) ?? -1
-    const blocks = bytes(second)
+    const index = asInteger(first) ?? -1
+    const blocks = asBytes(second)
     if (index < 0 || index >= metainfo.pieceCount || !blocks) continue
     const bits = new Bitfield(blocksOf(index, layout))
     if (blocks.length !== bits.bytes.length) continue

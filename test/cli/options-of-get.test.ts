@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseAnswer } from '../../src/cli/ask-for-files.ts'
-import { openTracker } from '../../src/cli/demo/tracker.ts'
+import { startTracker } from '../../src/cli/demo/tracker.ts'
 import { credentialsOf } from '../../src/cli/netrc.ts'
 import { parseAddress } from '../../src/index.ts'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
@@ -16,7 +16,7 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 
 t.test('--tracker URL announces to one more tracker; --no-tracker to none', async t => {
   const made = await offer(t, { trackers: [] })
-  const tracker = await openTracker([parseAddress(made.peer)])
+  const tracker = await startTracker([parseAddress(made.peer)])
   t.teardown(() => tracker.close())
   const cwd = t.testdirName
   const link = `magnet:?xt=urn:btih:${made.metainfo.infoHash.toString('hex')}`

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { listFiles, selectFiles } from '../../src/cli/selection.ts'
+import { formatFiles, selectFiles } from '../../src/cli/selection.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 
 const { metainfo } = makeTorrent({
@@ -38,8 +38,8 @@ t.test('an index, a path or a glob, with or without the name in front', async t 
 
 t.test('a pattern without a match is rejected with a list of the files', async t => {
   for (const want of ['1', '9', 'ONE.mkv', 'show', 'x*', '../one.mkv'])
-    t.throws(() => selectFiles(metainfo, [want]), { code: 'ERR_USAGE', listing: listFiles(metainfo) }, want)
+    t.throws(() => selectFiles(metainfo, [want]), { code: 'ERR_USAGE', listing: formatFiles(metainfo) }, want)
   t.throws(() => selectFiles(metainfo, ['*'.repeat(100_000)]), { code: 'ERR_USAGE', message: /not a glob/ })
-  t.equal(listFiles(metainfo).split('\n').length, 4)
-  t.match(listFiles(metainfo), /^ {2}2 {2}show\/extra\/one.srt {2}\(20 bytes\)$/m)
+  t.equal(formatFiles(metainfo).split('\n').length, 4)
+  t.match(formatFiles(metainfo), /^ {2}2 {2}show\/extra\/one.srt {2}\(20 bytes\)$/m)
 })

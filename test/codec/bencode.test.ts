@@ -1,21 +1,21 @@
 import t from 'tap'
-import { asDict, asList, bytes, decode, encode, endOf, integer, text } from '../../src/codec/bencode.ts'
+import { asBytes, asDict, asInteger, asList, asText, decode, encode, endOf } from '../../src/codec/bencode.ts'
 
 const raw = (spelled: string) => Buffer.from(spelled, 'latin1')
 const refused = { name: 'InputError', code: 'ERR_BENCODE' }
 
 t.test('each kind of value is decoded', async t => {
   const value = asDict(decode(raw('d4:listl1:xi-7ee1:ni0e5:outerd5:inneri1eee')))
-  t.equal(integer(value?.n), 0)
+  t.equal(asInteger(value?.n), 0)
   const list = asList(value?.list)
-  t.equal(text(list?.[0]), 'x')
-  t.equal(integer(list?.[1]), -7)
-  t.equal(integer(asDict(value?.outer)?.inner), 1)
+  t.equal(asText(list?.[0]), 'x')
+  t.equal(asInteger(list?.[1]), -7)
+  t.equal(asInteger(asDict(value?.outer)?.inner), 1)
 })
 
 t.test('a getter returns undefined for a value of another kind', async t => {
   const values = [undefined, 1, raw('x'), [], {}]
-  const kinds = [integer, text, bytes, asList, asDict]
+  const kinds = [asInteger, asText, asBytes, asList, asDict]
   for (const getter of kinds)
     t.equal(values.filter(value => getter(value) !== undefined).length, 1, getter.name)
 })
@@ -90,7 +90,7 @@ t.test('decoded strings do not change when the input buffer is reused', async t 
   const input = raw('3:abc')
   const value = decode(input)
   input.fill(0)
-  t.equal(text(value), 'abc')
+  t.equal(asText(value), 'abc')
 })
 
 t.test('a view into a larger buffer is decoded within its bounds', async t => {

@@ -1,11 +1,11 @@
 import t from 'tap'
 import {
-  checkLength,
+  checkMessageLength,
   decodeBody,
   encodedLength,
   encodeInto,
   encodeMessage,
-  isKnown,
+  isKnownType,
   type Message,
 } from '../../src/codec/message.ts'
 import { PeerError } from '../../src/errors.ts'
@@ -80,8 +80,8 @@ for (const [message, bytes] of ENCODED_MESSAGES) {
   t.test(`${message.type} is decoded from its body`, async t => {
     const body = Buffer.from(bytes.subarray(5))
     t.same(decodeBody(bytes[4]!, body), message)
-    t.doesNotThrow(() => checkLength(bytes[4]!, bytes.length - 4))
-    t.equal(isKnown(bytes[4]!), message.type !== 'unknown')
+    t.doesNotThrow(() => checkMessageLength(bytes[4]!, bytes.length - 4))
+    t.equal(isKnownType(bytes[4]!), message.type !== 'unknown')
   })
 }
 
@@ -103,7 +103,7 @@ t.test('a message of an invalid length is rejected', async t => {
   ]
   for (const [id, lengths] of allowed) {
     for (let length = 1; length <= 20; length++) {
-      const check = () => checkLength(id, length)
+      const check = () => checkMessageLength(id, length)
       if (lengths.includes(length)) t.doesNotThrow(check, `${id} with ${length}`)
       else t.throws(check, { name: 'PeerError', code: 'ERR_MESSAGE' }, `${id} with ${length}`)
     }
@@ -119,16 +119,16 @@ t.test('messages of variable length have a minimum length', async t => {
     [50, 1],
     [255, 1],
   ] as const) {
-    t.doesNotThrow(() => checkLength(id, least))
-    t.doesNotThrow(() => checkLength(id, least + 1024))
-    t.throws(() => checkLength(id, least - 1), PeerError, `${id}`)
+    t.doesNotThrow(() => checkMessageLength(id, least))
+    t.doesNotThrow(() => checkMessageLength(id, least + 1024))
+    t.throws(() => checkMessageLength(id, least - 1), PeerError, `${id}`)
   }
-  t.throws(() => checkLength(20, 1), { message: 'message 20 with length 1, expected at least 2' })
-  t.throws(() => checkLength(4, 4), { message: 'message 4 with length 4, expected 5' })
+  t.throws(() => checkMessageLength(20, 1), { message: 'message 20 with length 1, expected at least 2' })
+  t.throws(() => checkMessageLength(4, 4), { message: 'message 4 with length 4, expected 5' })
 })
 
 t.test('ids other than 0 to 9, 13 to 17, 20 to 23 are unknown', async t => {
-  const known = Array.from({ length: 256 }, (_, id) => id).filter(isKnown)
+  const known = Array.from({ length: 256 }, (_, id) => id).filter(isKnownType)
   t.same(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20, 21, 22, 23])
 })
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
-import { type BencodeValue, bytes, decode, type Encodable, encode } from '../../src/codec/bencode.ts'
+import { asBytes, type BencodeValue, decode, type Encodable, encode } from '../../src/codec/bencode.ts'
 import { Scan } from '../../src/codec/bencode-scan.ts'
 import { decodePeers4, decodePeers6, formatAddress, parseAddress } from '../../src/codec/compact.ts'
 import { runAtOnce } from '../../src/codec/steps.ts'
@@ -78,7 +78,7 @@ function plain(value: BencodeValue): unknown {
   if (typeof value === 'number') return value
   if (Array.isArray(value)) return value.map(plain)
   return (
-    bytes(value) ??
+    asBytes(value) ??
     Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner as BencodeValue)]))
   )
 }

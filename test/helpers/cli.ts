@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Content } from '../../src/cli/demo/content.ts'
 import { Seed } from '../../src/cli/demo/seed.ts'
-import { openTracker } from '../../src/cli/demo/tracker.ts'
+import { startTracker } from '../../src/cli/demo/tracker.ts'
 import { formatAddress } from '../../src/codec/compact.ts'
 import { type Metainfo, parse } from '../../src/index.ts'
 import { create } from '../../src/metainfo/create.ts'
@@ -146,7 +146,7 @@ export async function offer(t: Test, options: OfferOptions = {}): Promise<PeerPi
   const seed = new Seed(draft, content)
   t.teardown(() => seed.close())
   const address = await seed.listen()
-  const tracker = await openTracker([address])
+  const tracker = await startTracker([address])
   t.teardown(() => tracker.close())
   const trackers = options.trackers ?? [[tracker.url]]
   const { torrent } = await create({ name, files: sources, pieceLength, trackers })

@@ -3,7 +3,7 @@ import { describeWait } from '../../src/page/player/describe-wait.ts'
 import { decodeSubtitles, findSubtitles, parseSubtitles } from '../../src/page/player/subtitles.ts'
 import { describePeer, describeSource } from '../../src/page/torrent/describe-peer.ts'
 import { describeCell, describePieces } from '../../src/page/torrent/describe-pieces.ts'
-import { treeOf } from '../../src/page/torrent/file-tree.ts'
+import { fileTreeOf } from '../../src/page/torrent/file-tree.ts'
 import { formatAgo, formatIn } from '../../src/page/torrent/format-time.ts'
 import { mediaTypeOf } from '../../src/page/torrent/media-type.ts'
 import { cellRectangle, findCell, layOutCells } from '../../src/page/torrent/piece-grid.ts'
@@ -77,7 +77,7 @@ t.test('files are arranged by their directories, with sums', async t => {
   const file = (path: string, length: number, have = 0, priority: 'normal' | 'off' = 'normal') => ({
     ...{ path, length, have, priority },
   })
-  const root = treeOf({
+  const root = fileTreeOf({
     0: file('a/one', 10, 10),
     2: file('a/b/two', 20, 5),
     3: file('a/b/three', 30, 0, 'off'),
@@ -93,7 +93,7 @@ t.test('files are arranged by their directories, with sums', async t => {
       [5, 'four'],
     ],
   )
-  t.match(treeOf({ 0: file('single', 1) }), { directories: [], files: [{ name: 'single' }] })
+  t.match(fileTreeOf({ 0: file('single', 1) }), { directories: [], files: [{ name: 'single' }] })
 })
 
 t.test('subtitles of a film are found by its name and the language in theirs', async t => {

@@ -2,7 +2,7 @@ import net from 'node:net'
 import t from 'tap'
 import { parseAddressRange } from '../../src/codec/address-range.ts'
 import { AddressRanges } from '../../src/codec/address-ranges.ts'
-import { asDict, bytes, decode } from '../../src/codec/bencode.ts'
+import { asBytes, asDict, decode } from '../../src/codec/bencode.ts'
 import { parseExtendedHandshake } from '../../src/codec/extended.ts'
 import { encodeHandshake } from '../../src/codec/handshake.ts'
 import type { Peer } from '../../src/pipeline/peer/peer.ts'
@@ -209,7 +209,7 @@ t.test('our extended handshake has our queue length, our port and the address of
   t.match(about, { reqq: 500, port: seed.address.port, yourIp: '127.0.0.1', uploadOnly: true })
   t.match(about.client, /^tsdl \d/)
   t.ok(about.extensions.get('lt_donthave')! > 0)
-  t.same(bytes(asDict(decode(aboutOf(wire)))?.yourip), Buffer.from([127, 0, 0, 1]))
+  t.same(asBytes(asDict(decode(aboutOf(wire)))?.yourip), Buffer.from([127, 0, 0, 1]))
   await wire.unchoked()
   const leech = await client(t, made, { has: none })
   const other = await dial(t, made, leech.address, shakes({ reserved: RESERVED_BYTES.extended }))

@@ -11,10 +11,10 @@ export function fishCompletion(commands: readonly CommandDefinition[]): string {
       const condition = command.isDefault
         ? `not __fish_seen_subcommand_from ${others.join(' ')}`
         : `__fish_seen_subcommand_from ${command.name}`
-      const name = `complete -c tsdl -n __fish_use_subcommand -a ${command.name} -d ${quote(command.description)}`
+      const name = `complete -c tsdl -n __fish_use_subcommand -a ${command.name} -d ${quoteWord(command.description)}`
       return [
         name,
-        ...flagsOf(command).map(flag => `complete -c tsdl -n ${quote(condition)} ${formatFlag(flag)}`),
+        ...flagsOf(command).map(flag => `complete -c tsdl -n ${quoteWord(condition)} ${formatFlag(flag)}`),
       ]
     }),
   ]
@@ -23,14 +23,14 @@ export function fishCompletion(commands: readonly CommandDefinition[]): string {
 
 function formatFlag({ long, short, help, value, choices, kind }: Flag): string {
   const names = `-l ${long.slice(2)}${short ? ` -s ${short.slice(1)}` : ''}`
-  return `${names}${value === undefined ? '' : ` ${formatValue(choices, kind)}`} -d ${quote(help)}`
+  return `${names}${value === undefined ? '' : ` ${formatValue(choices, kind)}`} -d ${quoteWord(help)}`
 }
 
 function formatValue(choices: readonly string[], kind: Flag['kind']): string {
-  if (choices.length > 0) return `-x -a ${quote(choices.join(' '))}`
+  if (choices.length > 0) return `-x -a ${quoteWord(choices.join(' '))}`
   return { directory: "-x -a '(__fish_complete_directories)'", file: '-r -F', none: '-x' }[kind]
 }
 
-function quote(text: string): string {
+function quoteWord(text: string): string {
   return `'${text.replace(/['\\]/g, '\\$&')}'`
 }

@@ -4,7 +4,7 @@ import { encode, encodePeers4 } from '../../codec/index.ts'
 import type { PeerAddress } from '../../index.ts'
 
 /** Starts an HTTP tracker on loopback that always returns these peers. */
-export async function openTracker(peers: readonly PeerAddress[]): Promise<{ url: string; close(): void }> {
+export async function startTracker(peers: readonly PeerAddress[]): Promise<{ url: string; close(): void }> {
   const reply = encode({ interval: 1800, peers: encodePeers4(peers) })
   const server = createServer((_request, response) => response.end(reply))
   await new Promise<void>((resolve, reject) => {

@@ -3,7 +3,7 @@ import type { Metainfo, Torrent } from '../../index.ts'
 import { ChoiceError } from '../exit.ts'
 import type { RangeSpec } from '../range.ts'
 import type { Reporter } from '../reporter.ts'
-import { listedFiles, listFiles, selectFiles } from '../selection.ts'
+import { formatFiles, listedFiles, selectFiles } from '../selection.ts'
 import { beginContinuedToStdout } from './continued.ts'
 import type { DownloadDestination } from './destination.ts'
 import { beginFilesToDirectory, type DirectoryDestinationOptions } from './directory.ts'
@@ -103,7 +103,7 @@ function findOnlyFile(
   const what = chosen.length === 0 ? 'no files' : `${chosen.length} files, but ${limit}`
   throw new ChoiceError(
     `the torrent has ${what}: select one with --file, write all with --tar, or save them with -o`,
-    listFiles(metainfo),
+    formatFiles(metainfo),
   )
 }
 

@@ -1,11 +1,11 @@
 import type { LiveConnection } from './live-connection.ts'
-import { urlOf } from './urls.ts'
+import { serverUrlOf } from './urls.ts'
 
 /** Asks the server to do something. Rejects with an Error with a message for the user. */
 export async function act<T = object>(live: LiveConnection, name: string, body: object): Promise<T> {
   let response: Response
   try {
-    response = await fetch(urlOf(`page/actions/${name}`), {
+    response = await fetch(serverUrlOf(`page/actions/${name}`), {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'X-Tsdl-Page': live.welcome?.key ?? '' },
       body: JSON.stringify(body),

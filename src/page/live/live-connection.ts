@@ -5,7 +5,7 @@ import {
   type MergePatch,
 } from '../../codec/merge-patch.ts'
 import type { Welcome } from '../../server/page/documents.ts'
-import { urlOf } from './urls.ts'
+import { serverUrlOf } from './urls.ts'
 
 /** `lost`: it is connecting again. */
 export type LiveState = 'connecting' | 'live' | 'lost'
@@ -79,7 +79,7 @@ export class LiveConnection {
     this.#close()
     if (this.#shown.size === 0) return
     const source = new EventSource(
-      urlOf(
+      serverUrlOf(
         'page/updates',
         [...this.#shown.keys()].map(topic => ['topic', topic]),
       ),

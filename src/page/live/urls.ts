@@ -3,7 +3,7 @@
 const token = new URLSearchParams(location.search).get('token')
 
 /** Returns the URL of a path below the page's own, with parameters. */
-export function urlOf(path: string, parameters: readonly (readonly [string, string])[] = []): string {
+export function serverUrlOf(path: string, parameters: readonly (readonly [string, string])[] = []): string {
   const query = new URLSearchParams(parameters.map(([name, value]) => [name, value]))
   if (token !== null) query.set('token', token)
   const text = query.toString()
@@ -12,5 +12,5 @@ export function urlOf(path: string, parameters: readonly (readonly [string, stri
 
 /** Returns the URL of a file of a torrent. @param path with `/` between its names */
 export function fileUrlOf(infoHash: string, path: string): string {
-  return urlOf(`${infoHash}/${path.split('/').map(encodeURIComponent).join('/')}`)
+  return serverUrlOf(`${infoHash}/${path.split('/').map(encodeURIComponent).join('/')}`)
 }

@@ -1,6 +1,6 @@
 import { useContext, useState } from 'preact/hooks'
 import { formatBytes, formatCount, formatPart } from '../format.ts'
-import { fileUrlOf, urlOf } from '../live/urls.ts'
+import { fileUrlOf, serverUrlOf } from '../live/urls.ts'
 import { Icon } from '../parts/icon.tsx'
 import { ProgressBar } from '../parts/progress-bar.tsx'
 import { torrentUrlOf } from '../router.ts'
@@ -74,12 +74,12 @@ function DirectoryLine({
           <bdi>{name}</bdi>
           <span class="muted file-count">{formatCount(indices.length, 'file')}</span>
         </button>
-        <Done have={have} length={length} name={name} isWanted={wanted.length > 0} />
+        <FileProgress have={have} length={length} name={name} isWanted={wanted.length > 0} />
         <span class="file-actions">
           {isReadable && (wanted.length > 0 || isStored) && (
             <a
               class="icon-button"
-              href={`${urlOf(`${infoHash}/${path.split('/').map(encodeURIComponent).join('/')}/`, [['tar', '']])}`}
+              href={`${serverUrlOf(`${infoHash}/${path.split('/').map(encodeURIComponent).join('/')}/`, [['tar', '']])}`}
               title="Download as a tar archive"
               aria-label={`Download ${name} as a tar archive`}
               download
@@ -126,7 +126,7 @@ function FileLine({ file, level }: { file: FileNode; level: number }) {
             <bdi>{name}</bdi>
           )}
         </span>
-        <Done have={have} length={length} name={name} isWanted={isWanted} />
+        <FileProgress have={have} length={length} name={name} isWanted={isWanted} />
         <span class="file-actions">
           {setPriority && isWanted && (
             <select
@@ -163,7 +163,7 @@ function FileLine({ file, level }: { file: FileNode; level: number }) {
   )
 }
 
-function Done({
+function FileProgress({
   have,
   isWanted,
   length,

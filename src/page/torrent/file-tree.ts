@@ -30,7 +30,7 @@ interface DirectoryDraft {
 }
 
 /** Arranges files by their paths, in the order of the torrent. */
-export function treeOf(files: FilesDocument['files']): DirectoryNode {
+export function fileTreeOf(files: FilesDocument['files']): DirectoryNode {
   const root = growing('', '')
   for (const [index, file] of Object.entries(files)) {
     const names = file.path.split('/')

@@ -5,13 +5,13 @@ import { useAllowed, useTopic } from '../live/use-live.ts'
 import { useAct } from '../parts/use-act.ts'
 import { FileContext } from './file-context.ts'
 import { DirectoryContent } from './file-line.tsx'
-import { treeOf } from './file-tree.ts'
+import { fileTreeOf } from './file-tree.ts'
 
 /** The files of a torrent as a tree. */
 export function FilesTab({ infoHash, torrent }: { infoHash: string; torrent: ListedTorrent }) {
   const document = useTopic<FilesDocument>(`files:${infoHash}`)
   const known = document && document !== 'gone' && document.isKnown ? document : undefined
-  const root = useMemo(() => known && treeOf(known.files), [known])
+  const root = useMemo(() => known && fileTreeOf(known.files), [known])
   const canSelect = useAllowed()('priority')
   const act = useAct()
   if (!document) return <div class="panels" aria-busy="true" />

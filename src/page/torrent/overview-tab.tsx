@@ -1,7 +1,7 @@
 import type { ListedFacts, TorrentDocument } from '../../server/page/torrent-documents.ts'
 import { formatBytes, formatCount, formatSentence } from '../format.ts'
 import { Icon } from '../parts/icon.tsx'
-import { PieceMap } from './piece-map.tsx'
+import { PieceMapView } from './piece-map-view.tsx'
 import { RatePlot } from './rate-plot.tsx'
 
 /** What limits a torrent, its pieces, its rates, and fields of its .torrent. */
@@ -11,7 +11,7 @@ export function OverviewTab({ document }: { document: TorrentDocument }) {
     <div class="panels">
       {why && <Why document={document} why={why} />}
       {pieces && pieces.count > 0 ? (
-        <PieceMap pieces={pieces} />
+        <PieceMapView pieces={pieces} />
       ) : (
         <section class="panel">
           <h2>Pieces</h2>

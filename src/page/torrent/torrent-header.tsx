@@ -5,7 +5,7 @@ import { describeState } from '../list/describe-state.ts'
 import { RemoveDialog } from '../list/remove-dialog.tsx'
 import { TorrentLimitsDialog } from '../list/torrent-limits-dialog.tsx'
 import { partOf } from '../list/torrent-row.ts'
-import { urlOf } from '../live/urls.ts'
+import { serverUrlOf } from '../live/urls.ts'
 import { useAllowed } from '../live/use-live.ts'
 import { Icon } from '../parts/icon.tsx'
 import { ProgressBar } from '../parts/progress-bar.tsx'
@@ -39,7 +39,7 @@ export function TorrentHeader({ document, infoHash }: { document: TorrentDocumen
         <SessionActions document={document} infoHash={infoHash} />
         <CopyButton text={magnet} what="Magnet link" />
         {facts && (
-          <a class="button" href={urlOf(`page/metainfo/${infoHash}`)} download>
+          <a class="button" href={serverUrlOf(`page/metainfo/${infoHash}`)} download>
             <Icon name="down" />
             .torrent
           </a>

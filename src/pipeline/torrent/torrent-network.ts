@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { makePeerId } from '../../codec/peer-id.ts'
 import type { PeerSources } from '../../discovery/peer-sources.ts'
-import { nameOf } from '../../metainfo/info-hashes.ts'
+import { wireHashOf } from '../../metainfo/info-hashes.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { systemClock } from '../../ports/clock.ts'
@@ -51,7 +51,7 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
     super()
     const { clock = systemClock, random = Math.random } = options
     const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
-    const infoHash = nameOf(source)
+    const infoHash = wireHashOf(source)
     this.infoHash = infoHash
     this.#hashes = new TorrentHashes(source)
     this.#options = options

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { LoopTurns } from '../loop-turns.ts'
-import { waitForDrain } from '../wait-for-drain.ts'
+import { waitForRoom } from '../wait-for-room.ts'
 
 /** A batch is written when it has this many characters. */
 const MAX_BATCH_LENGTH = 131_072
@@ -49,7 +49,7 @@ export async function streamJson(
     length += part.length
     if (length >= MAX_BATCH_LENGTH) {
       if (!response.headersSent) response.writeHead(200, API_HEADERS)
-      if (!response.write(Buffer.from(batch.join('')))) await waitForDrain(response)
+      if (!response.write(Buffer.from(batch.join('')))) await waitForRoom(response)
       touch()
       batch = []
       length = 0

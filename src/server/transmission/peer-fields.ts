@@ -1,13 +1,13 @@
 import type { Peer } from '../../pipeline/peer/peer.ts'
-import type { TorrentView } from './torrent-view.ts'
+import type { RpcTorrent } from './rpc-torrent.ts'
 
 /** Describes the connected peers. */
-export function listPeers({ peers, record }: TorrentView): object[] {
+export function listPeers({ peers, record }: RpcTorrent): object[] {
   return peers.map(peer => describePeer(peer, record.pieceCount))
 }
 
 /** Counts the connected peers by where their addresses came from. Only incoming connections are known. */
-export function countSources({ peers }: TorrentView): object {
+export function countSources({ peers }: RpcTorrent): object {
   const incoming = peers.filter(peer => peer.incoming).length
   return {
     from_cache: 0,

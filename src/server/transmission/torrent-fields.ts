@@ -2,14 +2,14 @@ import { Bitfield } from '../../codec/bitfield.ts'
 import type { SessionFile } from '../../session/files/torrent-files.ts'
 import { parsePieces } from '../../session/torrent/torrent-progress.ts'
 import { countSources, isReceiving, isSending, listPeers } from './peer-fields.ts'
+import { type RpcTorrent, trackersOf } from './rpc-torrent.ts'
 import { KILOBYTE_BYTES } from './session-fields.ts'
 import { etaOf, metadataPart, ratioOf, statusNumberOf } from './torrent-status.ts'
-import { type TorrentView, trackersOf } from './torrent-view.ts'
 import { formatTiers } from './tracker-fields.ts'
 import type { TrackerTexts } from './tracker-texts.ts'
 
 /** Returns the value of a field of a torrent, or its JSON. */
-export type TorrentField = (view: TorrentView, reply: ReplyContext) => unknown
+export type TorrentField = (view: RpcTorrent, reply: ReplyContext) => unknown
 
 /** The values of a reply that fields are computed from. */
 export interface ReplyContext {
@@ -138,19 +138,19 @@ export const TORRENT_FIELDS: ReadonlyMap<string, TorrentField> = new Map(
   [PLAIN_FIELDS, FACT_FIELDS, FILE_FIELDS].flatMap(fields => Object.entries(fields)),
 )
 
-function linkOf({ infoHash, name }: TorrentView['record'], trackers: readonly (readonly string[])[]): string {
+function linkOf({ infoHash, name }: RpcTorrent['record'], trackers: readonly (readonly string[])[]): string {
   const urls = trackers.flat().map(url => `&tr=${encodeURIComponent(url)}`)
   return `magnet:?xt=urn:btih:${infoHash}&dn=${encodeURIComponent(name)}${urls.join('')}`
 }
 
-function piecesOf({ record: { pieceCount, pieces }, torrent }: TorrentView): Bitfield {
+function piecesOf({ record: { pieceCount, pieces }, torrent }: RpcTorrent): Bitfield {
   const { state, verified } = torrent.torrent ?? {}
   const isKnown = state === 'downloading' || state === 'seeding'
   return isKnown && verified ? verified : pieceCount === 0 ? new Bitfield(0) : parsePieces(pieces, pieceCount)
 }
 
 /** The number of connected peers that have each piece; -1 for a piece that we have. */
-function listAvailability(view: TorrentView): number[] {
+function listAvailability(view: RpcTorrent): number[] {
   const own = piecesOf(view)
   return Array.from({ length: view.record.pieceCount }, (_, index) =>
     own.has(index) ? -1 : view.peers.filter(({ requester }) => requester.bits.has(index)).length,

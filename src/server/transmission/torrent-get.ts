@@ -5,6 +5,7 @@ import { toLegacy, toSnakeCase } from './key-names.ts'
 import { read } from './parameters.ts'
 import type { Method, RpcContext } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
+import type { RpcTorrent } from './rpc-torrent.ts'
 import { isRecentlyActive, selectTorrents } from './select-torrents.ts'
 import {
   FACT_FIELDS,
@@ -13,7 +14,6 @@ import {
   TORRENT_FIELDS,
   type TorrentField,
 } from './torrent-fields.ts'
-import type { TorrentView } from './torrent-view.ts'
 
 /** Maximum number of names of fields in one request. */
 const MAX_FIELDS = 1000
@@ -88,7 +88,7 @@ async function* describeTorrents(
     needsPlace ? session.queue.list().map((torrent, position) => [torrent, position]) : [],
   )
   for (const torrent of torrents) {
-    const view: TorrentView = {
+    const view: RpcTorrent = {
       torrent,
       record: torrent.record,
       progress: torrent.progress,

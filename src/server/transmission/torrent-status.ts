@@ -1,5 +1,5 @@
 import type { SessionTorrent } from '../../session/session-torrent.ts'
-import type { TorrentView } from './torrent-view.ts'
+import type { RpcTorrent } from './rpc-torrent.ts'
 
 /** The numbers that stand for what a torrent does. */
 const STATUS_NUMBERS = {
@@ -29,19 +29,19 @@ export function statusNumberOf(torrent: SessionTorrent): number {
 }
 
 /** Returns the seconds until a torrent is complete, or a number below 0. */
-export function etaOf({ progress: { eta }, torrent }: TorrentView): number {
+export function etaOf({ progress: { eta }, torrent }: RpcTorrent): number {
   if (torrent.status === 'metadata') return ETA_UNKNOWN
   if (torrent.status !== 'downloading') return ETA_NOT_AVAILABLE
   return eta === null ? ETA_UNKNOWN : Math.round(eta)
 }
 
 /** Returns the ratio of a torrent, or a number below 0. */
-export function ratioOf({ progress: { downloaded, haveBytes, ratio, uploaded } }: TorrentView): number {
+export function ratioOf({ progress: { downloaded, haveBytes, ratio, uploaded } }: RpcTorrent): number {
   return uploaded === 0 && downloaded === 0 && haveBytes === 0 ? NO_RATIO : ratio
 }
 
 /** Returns the part of the metadata that is known, from 0 to 1. */
-export function metadataPart({ progress: { metadata }, record }: TorrentView): number {
+export function metadataPart({ progress: { metadata }, record }: RpcTorrent): number {
   if (record.link === null) return 1
   return metadata && metadata.of > 0 ? metadata.have / metadata.of : 0
 }

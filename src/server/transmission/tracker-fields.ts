@@ -84,13 +84,13 @@ export function describeAnnounces(status: RpcTrackerStatus | undefined, now: num
 }
 
 /** The host and port of a URL. */
-export function hostOf(url: string): string {
+export function trackerHostOf(url: string): string {
   return /^\w+:\/\/(?:[^@/?#]*@)?([^/?#]*)/.exec(url)?.[1] ?? url
 }
 
 /** The name of a site without the parts that many sites share: `example` for `tracker.example.org`. */
 function siteOf(url: string): string {
-  const host = hostOf(url).replace(/:\d+$/, '')
+  const host = trackerHostOf(url).replace(/:\d+$/, '')
   const names = host.split('.')
   return /^[\d.]+$|:/.test(host) || names.length < 2 ? host : names.at(-2)!
 }

@@ -1,8 +1,8 @@
 import type { Torrent } from '../../pipeline/torrent.ts'
 import { JsonText } from './json-text.ts'
 import { toLegacy } from './key-names.ts'
-import { type TorrentView, trackersOf } from './torrent-view.ts'
-import { describeAnnounces, describeTiers, formatTiers, hostOf, NO_SCRAPE } from './tracker-fields.ts'
+import { type RpcTorrent, trackersOf } from './rpc-torrent.ts'
+import { describeAnnounces, describeTiers, formatTiers, NO_SCRAPE, trackerHostOf } from './tracker-fields.ts'
 
 /** Characters of the lists that are kept. A list of three trackers has about 6,000. */
 const MAX_KEPT_LENGTH = 4_194_304
@@ -33,12 +33,12 @@ export class TrackerTexts {
   }
 
   /** Lists the trackers of a torrent. */
-  listTrackers(view: TorrentView): JsonText {
+  listTrackers(view: RpcTorrent): JsonText {
     return this.#textOf(trackersOf(view)).trackers
   }
 
   /** Describes what the trackers of a torrent answered. @param now milliseconds since 1970 */
-  listStats(view: TorrentView, now: number): JsonText {
+  listStats(view: RpcTorrent, now: number): JsonText {
     const { fixed, silent } = this.#textOf(trackersOf(view))
     const statuses = view.torrent.torrent?.discovery.trackers ?? []
     if (statuses.length === 0) return silent
@@ -65,7 +65,7 @@ export class TrackerTexts {
   #write(tiers: readonly (readonly string[])[]): TrackersText {
     const trackers = describeTiers(tiers)
     const fixed = trackers.map(tracker => {
-      const members = { ...tracker, host: hostOf(tracker.announce), is_backup: false, ...NO_SCRAPE }
+      const members = { ...tracker, host: trackerHostOf(tracker.announce), is_backup: false, ...NO_SCRAPE }
       return [tracker.announce, `${this.#format(members).slice(0, -1)},`] as const
     })
     const unasked = this.#formatAnnounces(undefined, 0)

@@ -20,7 +20,7 @@ export interface SessionFile {
 }
 
 /** Lists the files of a torrent. */
-export function* listFiles(
+export function* listTorrentFiles(
   metainfo: Metainfo,
   pieces: Bitfield,
   priorities: FilePriorities,

@@ -1,6 +1,6 @@
 import { Bitfield } from '../../codec/bitfield.ts'
 import { InputError } from '../../errors.ts'
-import { nameOf } from '../../metainfo/info-hashes.ts'
+import { wireHashOf } from '../../metainfo/info-hashes.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { torrentOf } from '../../metainfo/torrent.ts'
@@ -110,5 +110,5 @@ export async function saveNewTorrent(
 
 /** Returns the info-hash of a source in hex, as `Torrent.infoHash`. */
 export function infoHashOf(source: Metainfo | Magnet): string {
-  return nameOf(source).toString('hex')
+  return wireHashOf(source).toString('hex')
 }

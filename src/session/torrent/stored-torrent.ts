@@ -14,7 +14,7 @@ import { factsForRecord } from '../records/torrent-facts.ts'
 import { MAX_PEERS, MAX_TIERS, type TorrentRecord } from '../records/torrent-record.ts'
 import { failureOf } from './failure-of.ts'
 import type { SessionContext } from './session-context.ts'
-import { formatPieces, haveBytesOf, isKnown, parsePieces } from './torrent-progress.ts'
+import { formatPieces, hasChecked, haveBytesOf, parsePieces } from './torrent-progress.ts'
 import type { TorrentRun } from './torrent-run.ts'
 
 /** Trackers and peers of a torrent: tiers, and `host:port`. */
@@ -52,7 +52,7 @@ export class StoredTorrent {
   /** True if there is a run, and its initial check is done. */
   get isRunKnown(): boolean {
     const run = this.run
-    return run !== undefined && isKnown(run)
+    return run !== undefined && hasChecked(run)
   }
 
   /** Saves changes. Rejects with a StorageError, and nothing has changed then. */
@@ -175,7 +175,7 @@ export class StoredTorrent {
 
   /** The verified pieces of a run, if they are known. */
   piecesOf(run: TorrentRun): Bitfield | undefined {
-    return isKnown(run) ? run.torrent.verified.clone() : undefined
+    return hasChecked(run) ? run.torrent.verified.clone() : undefined
   }
 
   /** Takes over what a run has counted. @param pieces the verified pieces, if they are known */

@@ -38,7 +38,7 @@ export interface SessionProgress {
 /** Describes a torrent from its record, and its run if it has one. */
 export function sessionProgressOf(record: TorrentRecord, run: TorrentRun | undefined): SessionProgress {
   const own = run?.torrent.counts
-  const isChecked = run !== undefined && isKnown(run)
+  const isChecked = run !== undefined && hasChecked(run)
   const { verified: verifiedBytes, total: wantedBytes } = isChecked
     ? own!
     : { verified: record.verifiedBytes, total: record.wantedBytes }
@@ -63,7 +63,7 @@ export function sessionProgressOf(record: TorrentRecord, run: TorrentRun | undef
 }
 
 /** True if the stored pieces are known, because the initial check is done. */
-export function isKnown({ torrent }: TorrentRun): boolean {
+export function hasChecked({ torrent }: TorrentRun): boolean {
   return torrent.state === 'downloading' || torrent.state === 'seeding'
 }
 

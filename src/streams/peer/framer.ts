@@ -2,9 +2,9 @@ import { checkArgument } from '../../codec/check-arguments.ts'
 import { decodeHandshake, HANDSHAKE_LENGTH } from '../../codec/handshake.ts'
 import {
   BLOCK_LENGTH,
-  checkLength,
+  checkMessageLength,
   decodeBody,
-  isKnown,
+  isKnownType,
   MESSAGE_IDS,
   type Message,
   PIECE_HEAD,
@@ -234,10 +234,10 @@ export class Framer extends Transform<Uint8Array, Incoming> {
     if (length > limit) {
       throw new PeerError('ERR_MESSAGE_TOO_LONG', `message ${id} of ${length} bytes, the limit is ${limit}`)
     }
-    checkLength(id, length)
+    checkMessageLength(id, length)
     this.#remaining = length - 1
     if (id === MESSAGE_IDS.piece) this.#next(MESSAGE_PART.pieceHead, 8)
-    else if (!isKnown(id) || (id === MESSAGE_IDS.hashes && length > this.#maxHashes())) {
+    else if (!isKnownType(id) || (id === MESSAGE_IDS.hashes && length > this.#maxHashes())) {
       this.#pass({ type: 'unknown', id })
       this.#state = MESSAGE_PART.skip
       if (this.#remaining === 0) this.#next(MESSAGE_PART.length, 4)

@@ -5,7 +5,7 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { SessionProgress } from '../../session/torrent/torrent-progress.ts'
 
 /** The state of one torrent for a reply, read once. */
-export interface TorrentView {
+export interface RpcTorrent {
   readonly torrent: SessionTorrent
   readonly record: SessionTorrent['record']
   readonly progress: SessionProgress
@@ -21,6 +21,6 @@ export interface TorrentView {
 export function trackersOf({
   record,
   facts,
-}: Pick<TorrentView, 'record' | 'facts'>): readonly (readonly string[])[] {
+}: Pick<RpcTorrent, 'record' | 'facts'>): readonly (readonly string[])[] {
   return record.trackers ?? facts.trackers
 }

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
 /** Resolves when the response accepts more data, or its connection is closed. */
-export function waitForDrain(response: ServerResponse): Promise<void> {
+export function waitForRoom(response: ServerResponse): Promise<void> {
   const { socket } = response.req
   if (socket.destroyed) return Promise.resolve()
   return new Promise(resolve => {

@@ -15,7 +15,7 @@ const LEGEND_ITEMS = [
 ] as const
 
 /** The pieces as a map. Keys move over it, and the text below says what a cell means. */
-export function PieceMap({ pieces }: { pieces: ListedPieces }) {
+export function PieceMapView({ pieces }: { pieces: ListedPieces }) {
   const [place, width] = useWidth<HTMLDivElement>()
   const canvas = useRef<HTMLCanvasElement>(null)
   const [chosen, setChosen] = useState(-1)
