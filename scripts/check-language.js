@@ -1,11 +1,17 @@
 /**
- * Reports words that our language rules exclude (CONTRIBUTING.md, "Language") in sources, tests and documentation, and
- * test titles that begin with the number of a case, and constants of one word, as `file:line: word`. `npm run lint` runs it.
+ * Reports what our language rules exclude (CONTRIBUTING.md, "Language") as `file:line: text`. `npm run lint` runs it.
+ *
+ * - In sources, tests and documentation: excluded words, test titles that begin with the number of a case, and constants
+ *   of one word.
+ * - In documentation: long sentences and long cells of tables.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** Write peer, tracker, reader, caller or node instead. */
 const EXCLUDED_WORDS = /\b(?:who|whom|whose|whoever|somebody|nobody|anybody|everybody)\b/gi
+
+/** Name the message or the event instead of "is told", and the noun instead of "what is there". */
+const VAGUE_WORDS = /\btold\b|\b(?:what|that|which) (?:is|are|was|were) there\b|\bwhat (?:became|has become) of\b/gi
 
 /** The start of the description of a boolean: write "True if ..." instead. */
 const WHETHER_DOC = /(?:\/\*\*|^\s*\*|@returns|@param \S+(?: -)?) Whether\b|@returns whether\b/g
@@ -19,7 +25,12 @@ const ONE_WORD_CONSTANT = /^(?:export )?const (?!VERSION\b)([A-Z][A-Z0-9]*)\b ?[
 /** Examples of what not to write: rows of a table, and quotations. */
 const QUOTED_EXAMPLE = /^\|.*\|$|"[^"]*"/g
 
-const LANGUAGE_RULES = [EXCLUDED_WORDS, WHETHER_DOC, NUMBERED_TITLE, ONE_WORD_CONSTANT]
+const LANGUAGE_RULES = [EXCLUDED_WORDS, VAGUE_WORDS, WHETHER_DOC, NUMBERED_TITLE, ONE_WORD_CONSTANT]
+
+/** Maximum words of a sentence in documentation. A colon and a semicolon end a part that is read on its own. */
+const MAX_SENTENCE_WORDS = 35
+/** Maximum characters of a cell of a table. */
+const MAX_CELL_LENGTH = 200
 
 const CHECKED_FOLDERS = ['.github', 'bench', 'docs', 'examples', 'scripts', 'src', 'test']
 
@@ -41,7 +52,37 @@ function findExcluded(file) {
   )
 }
 
+/** Returns the text of a line of Markdown that is prose; undefined for code, headings and tables. */
+const proseOf = line => (/^(?: {4}|#|\||<|$)/.test(line) ? undefined : line)
+
+/** Reports long sentences of paragraphs and list items, and long cells of tables. */
+function findLongText(file) {
+  if (!file.endsWith('.md')) return []
+  const findings = []
+  const code = readFileSync(file, 'utf8').replace(/```[^]*?```/g, block => block.replace(/.+/g, ''))
+  let paragraph = ''
+  let start = 0
+  for (const [index, line] of `${code}\n`.split('\n').entries()) {
+    if (line.startsWith('|'))
+      for (const cell of line.split(/(?<!\\)\|/))
+        if (cell.trim().length > MAX_CELL_LENGTH) findings.push(`${file}:${index + 1}: a cell of ${cell.trim().length} characters`)
+    const prose = proseOf(line)
+    const isItem = /^\s*(?:[-*]|\d+\.) /.test(line)
+    if (prose === undefined || isItem) {
+      for (const sentence of paragraph.split(/(?<=[.:;!?])\)?\s+/)) {
+        const { length } = sentence.split(/\s+/).filter(Boolean)
+        if (length > MAX_SENTENCE_WORDS) findings.push(`${file}:${start + 1}: a sentence of ${length} words: ${sentence.trim()}`)
+      }
+      paragraph = ''
+    }
+    if (prose === undefined) continue
+    if (paragraph === '') start = index
+    paragraph += `${prose} `
+  }
+  return findings
+}
+
 const files = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...CHECKED_FOLDERS.flatMap(listFiles)]
-const findings = files.flatMap(findExcluded)
+const findings = files.flatMap(file => [...findExcluded(file), ...findLongText(file)])
 for (const finding of findings) console.error(finding)
 if (findings.length > 0) process.exitCode = 1

@@ -1,6 +1,6 @@
 /** The pieces of a torrent as cells of a map, two characters for each. */
 
-/** What happens to the missing pieces of a cell. `next`: a reader needs one soon. `skipped`: none of them is wanted. */
+/** The state of the missing pieces of a cell. `next`: a reader needs one soon. `skipped`: none of them is wanted. */
 export const PIECE_STATES = ['missing', 'skipped', 'active', 'next'] as const
 export type PieceState = (typeof PIECE_STATES)[number]
 

@@ -67,7 +67,7 @@ export class DhtPeers extends EventEmitter<DhtPeersEvents> {
     void this.#look(this.#running.signal, 0)
   }
 
-  /** What the last lookup found, and when the next one begins; undefined while they are stopped. */
+  /** The result of the last lookup, and the time of the next one; undefined while lookups are stopped. */
   get status(): DhtLookupStatus | undefined {
     if (!this.#running) return undefined
     const now = this.#options.clock.now()

@@ -149,9 +149,10 @@ export class Client extends EventEmitter<ClientEvents> {
    * Loads a source, adds its torrent and starts it. The torrent of a magnet link fetches its metadata: `torrent.ready`
    * resolves with it. Without a `storage` among the options the torrent then waits for `begin`.
    *
-   * Rejects with an InputError if the source cannot be read or is not a torrent, if the blocklist cannot be
-   * loaded, or if the port cannot be opened (ERR_LISTEN), and with a MergedTorrentError (ERR_BUSY) if the client has the torrent already: that one joins the trackers
-   * and peers of this source. Two links may turn out to be one torrent later; the second one fails with that error then.
+   * Rejects with an InputError if the source cannot be read or is not a torrent, if the blocklist cannot be loaded, or
+   * if the port cannot be opened (ERR_LISTEN). Rejects with a MergedTorrentError (ERR_BUSY) if the client has the
+   * torrent already: the existing torrent gets the trackers and peers of this source. Two links may turn out to be one
+   * torrent later; then the second one fails with that error.
    */
   async add(source: TorrentSource, given: AddOptions = {}): Promise<Torrent> {
     checkOptions(given, ADD_OPTION_KINDS)

@@ -108,7 +108,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#life.network.sources
   }
 
-  /** What displays show beyond `progress`: states of pieces, past rates, departed peers, web seeds. */
+  /** The state for displays beyond `progress`: states of pieces, past rates, departed peers, web seeds. */
   get details(): TorrentDetails {
     return new TorrentDetails(this.#life.parts)
   }

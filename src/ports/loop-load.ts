@@ -1,6 +1,6 @@
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks'
 
-/** What the event loop has done so far, in milliseconds. */
+/** The times of the event loop so far, in milliseconds. */
 export interface LoopTimes {
   /** The time in which it ran, and in which it waited for events. */
   readonly busyMs: number

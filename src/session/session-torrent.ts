@@ -49,7 +49,7 @@ export class SessionTorrent implements Queued {
     this.#jobs = new TorrentJobs(context, this.#stored, this.#runner, this.#lane)
   }
 
-  /** What is remembered of it, without its present run. */
+  /** The remembered state, without the counters of the present run. */
   get record(): TorrentRecord {
     return this.#stored.record
   }
@@ -64,7 +64,7 @@ export class SessionTorrent implements Queued {
     return this.#runner.run?.torrent
   }
 
-  /** What it does. */
+  /** The present activity of the torrent. */
   get status(): SessionTorrentStatus {
     return sessionStatusOf(this.#jobs.current, this.torrent?.state, this.intent)
   }

@@ -149,8 +149,9 @@ export class Session extends EventEmitter<SessionEvents> {
   /**
    * Adds a torrent, and starts it as the queue allows. Resolves when it is saved.
    *
-   * Rejects with an InputError if the source is no torrent or an option is invalid, with a DuplicateTorrentError if it is
-   * here already (that torrent takes the trackers and peers), and with a StorageError if it cannot be saved.
+   * Rejects with an InputError if the source is not a torrent or an option is invalid, and with a StorageError if it
+   * cannot be saved. Rejects with a DuplicateTorrentError if the session has the torrent already: the existing torrent
+   * gets the trackers and peers of this source.
    */
   async add(source: TorrentSource, options: NewTorrentOptions = {}): Promise<SessionTorrent> {
     const { headers, ...own } = readNewTorrentOptions(options)

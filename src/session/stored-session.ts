@@ -12,7 +12,7 @@ import { Lane } from './torrent/lane.ts'
 
 const ZERO_TOTALS: SessionTotals = { downloaded: 0, uploaded: 0, added: 0, runs: 0, runningTime: 0 }
 
-/** What is remembered of a session, besides its torrents. */
+/** The remembered state of a session, besides its torrents. */
 export class StoredSession {
   readonly #store: StateStore
   /** One save at a time. */

@@ -5,7 +5,7 @@ import { failureOf } from './torrent/failure-of.ts'
 import type { ContextEvents } from './torrent/session-context.ts'
 import type { TorrentRegistry } from './torrent-registry.ts'
 
-/** What merging needs of a session. */
+/** The members of a session that merging uses. */
 interface MergingSession extends EventEmitter<SessionEvents> {
   remove(torrent: SessionTorrent): Promise<void>
 }

@@ -16,7 +16,7 @@ export const MAX_PARTIAL = 2000
 /** The written blocks of unfinished pieces, by piece: one bit for each block of 16 KiB. */
 export type PartialBlocks = ReadonlyMap<number, Bitfield>
 
-/** What a resume record says. */
+/** The content of a resume record. */
 export interface ResumeRecord {
   readonly pieces: Bitfield
   readonly states: FileStates

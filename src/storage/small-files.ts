@@ -39,7 +39,7 @@ export class FileJobError extends Error {
   }
 }
 
-/** What became of files that were written. */
+/** The result of writing files. */
 export interface WrittenFiles extends FileChanges {
   /** Positions of files with bytes that are not on the device yet. */
   readonly unsynced: readonly number[]

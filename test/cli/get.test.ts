@@ -45,12 +45,12 @@ t.test('standard output: progress is reported during the download', async t => {
   const { path, bytes } = await offer(t)
   const run = await tsdl([path, '--json', '--down', '60K'])
   t.equal(run.code, 0, run.stderr)
-  const told = eventsOf(run).filter(({ event }) => event === 'progress')
-  t.ok(told.length >= 1, `${told.length} reports of progress`)
-  t.match(told[0], { total: bytes.length, peers: 1 })
+  const reports = eventsOf(run).filter(({ event }) => event === 'progress')
+  t.ok(reports.length >= 1, `${reports.length} reports of progress`)
+  t.match(reports[0], { total: bytes.length, peers: 1 })
   // at times it is the reader that has just been given a piece
-  t.ok(told.some(({ limit }) => limit === 'network'))
-  t.ok(told[0].verified > 0 && told[0].verified < bytes.length)
+  t.ok(reports.some(({ limit }) => limit === 'network'))
+  t.ok(reports[0].verified > 0 && reports[0].verified < bytes.length)
 })
 
 t.test('standard output, a file', async t => {

@@ -47,7 +47,7 @@ async function slowSeed(t: Test, dir: string, torrent: string, content: string) 
   await wait(() => address() !== undefined)
   return {
     address: address()!,
-    /** Bytes of blocks, as told after now. */
+    /** Bytes of blocks in the next report. */
     async uploaded() {
       const { length } = text
       await wait(() => text.slice(length).split('"event":"progress"').length > 2)

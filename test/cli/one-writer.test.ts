@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 
-/** Resolves with the process once it has told of its progress: from then on it holds its files. */
+/** Resolves with the process once it has reported progress: from then on it holds its locks. */
 function running(args: readonly string[]) {
   let child: ChildProcess | undefined
   const ran = tsdl([...args, '--json'], {

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { offer, type PeerPieces, type Ran, tsdl } from '../helpers/cli.ts'
 
 interface Serving {
-  /** Where it is served, as it was told. */
+  /** The URL in the event `serving`. */
   readonly url: string
   readonly child: ChildProcess
   readonly ended: Promise<Ran>

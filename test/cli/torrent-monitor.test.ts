@@ -10,7 +10,7 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const MiB = 1 << 20
 
-/** A torrent that stands as it is told. */
+/** A torrent with a state that the test sets. */
 class Standing extends EventEmitter {
   readonly metainfo = { pieceCount: 4 }
   readonly files = []

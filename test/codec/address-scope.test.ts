@@ -98,8 +98,8 @@ t.test('a host name or invalid address has no scope', async t => {
 t.test('a host may name public addresses, and addresses of its own scope or a wider one', async t => {
   const tellers = ['8.8.8.8', '100.64.0.9', '192.168.0.9', '127.0.0.1'] as const
   const hosts = ['1.2.3.4', '2600::1', '100.64.0.1', '10.0.0.1', 'fe80::1', '127.0.0.2', '::1', '192.0.2.1']
-  const told = tellers.map(referrer => hosts.filter(host => canTellOf(referrer, host)))
-  t.same(told, [hosts.slice(0, 2), hosts.slice(0, 3), hosts.slice(0, 5), hosts.slice(0, 7)])
+  const accepted = tellers.map(referrer => hosts.filter(host => canTellOf(referrer, host)))
+  t.same(accepted, [hosts.slice(0, 2), hosts.slice(0, 3), hosts.slice(0, 5), hosts.slice(0, 7)])
   t.notOk(canTellOf('127.0.0.1', 'localhost'))
   t.notOk(canTellOf('tracker.example', '10.0.0.1'), 'a source without an address counts as remote')
   t.ok(canTellOf('tracker.example', '1.2.3.4'))

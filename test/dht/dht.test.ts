@@ -90,7 +90,7 @@ onNetwork('a node in the IPv4 and the IPv6 DHT finds and announces in both', asy
   t.equal(net.nodes[9]!.port(6), DHT_PORT)
   t.ok(
     decodeState(net.nodes[9]!.state!)[6]!.contacts.length >= 8,
-    'told of one by the other: all began at IPv4',
+    'each node names nodes of the other family: all began at IPv4',
   )
 })
 

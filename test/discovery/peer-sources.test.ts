@@ -9,7 +9,7 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 const infoHash = Buffer.alloc(20, 7)
 const at = (port: number, host = '10.0.0.1') => ({ host, port })
 
-/** A DHT that knows one peer and keeps what it is told, an LSD likewise, and what came of them. */
+/** A DHT that knows one peer and records its calls, an LSD of the same kind, and the events of the sources. */
 function setup(options: Partial<PeerSourcesOptions> = {}) {
   const calls: string[] = []
   const clock = new VirtualClock()

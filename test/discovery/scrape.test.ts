@@ -70,7 +70,7 @@ t.test(
   },
 )
 
-t.test('over HTTP the info-hash is repeated for several; the query that was there stays', async t => {
+t.test('over HTTP the info-hash is repeated for several torrents; an existing query stays', async t => {
   const tracker = await scriptedTracker(t, { body: files([one, { complete: 1 }], [two, { complete: 2 }]) })
   const client = new HttpTracker(`${tracker.url}?passkey=p`, { userAgent: 'x' })
   t.same(await client.scrape([one, two]), [{ complete: 1 }, { complete: 2 }])

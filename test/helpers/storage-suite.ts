@@ -50,7 +50,7 @@ export async function fill(storage: FileStorage, { metainfo, content }: MadeTorr
   await storage.complete()
 }
 
-/** What `read` gives for a range: the bytes that were there. */
+/** The bytes that `read` finds of a range. */
 export async function readOf(storage: FileStorage, position: number, length: number): Promise<Buffer> {
   // Not zeros, so that bytes which were never filled in show.
   const target = Buffer.alloc(length, 0xee)

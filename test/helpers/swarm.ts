@@ -95,7 +95,7 @@ export interface Client extends BlockRun {
 }
 
 export interface ClientOptions extends Partial<Omit<TorrentInDirectory, 'peers' | 'clock'>> {
-  /** Pieces that are there already. @default all */
+  /** The stored pieces. @default all */
   readonly has?: (index: number) => boolean
   /** The peers that it dials; may depend on its own port. */
   readonly peers?: readonly PeerAddress[] | ((own: PeerAddress) => readonly PeerAddress[])

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { MEDIA_FILE, serveMedia } from '../helpers/counterparts/media.ts'
 import { without } from '../helpers/counterparts/process.ts'
 
-/** A machine that runs other tests beside this one is given more time; the figures are told. */
+/** The limits are generous, because other tests run beside this one. The measured times are printed. */
 const SLOWER_FACTOR = process.env.CI ? 3 : 1
 /** Milliseconds from a request, or a seek, until it plays; and until the bytes of a range are there. */
 const PLAY_MS = 1000 * SLOWER_FACTOR

@@ -93,7 +93,7 @@ t.test(
     const content = oneFile(scratch(t), CONTENT_BYTES, 'public')
     const out = scratch(t)
     const leech = await leechLinkWithTransmission(t, linkOf(content), out)
-    // It ignores peers at 127.x that it is told of, so we dial it.
+    // It ignores peers at 127.x that a tracker names, so we dial it.
     await seedWithTsdl(t, content, ['--no-tracker', '--peer', leech.address])
     await leech.finished()
     t.strictSame(await differences(content, out), [])

@@ -15,7 +15,7 @@ const other = Buffer.alloc(20, 7)
 function client(t: Test, url: string, port: number) {
   const tracker = openTracker(url, { userAgent: 'tsdl/test' })
   t.teardown(() => tracker.close?.())
-  const told = {
+  const request = {
     infoHash,
     peerId: Buffer.alloc(20, port),
     port,
@@ -27,13 +27,13 @@ function client(t: Test, url: string, port: number) {
   return {
     scrape: () => tracker.scrape([infoHash, other]),
     announce: (left: number, event?: AnnounceRequest['event'], hash = infoHash) =>
-      tracker.announce({ ...told, infoHash: hash, left, ...(event && { event }) }),
+      tracker.announce({ ...request, infoHash: hash, left, ...(event && { event }) }),
   }
 }
 
 for (const scheme of ['udp', 'http']) {
   t.test(
-    `opentracker over ${scheme} accepts announces, returns peers, and is told of stopped and scraped`,
+    `opentracker over ${scheme} accepts announces, returns peers, and takes stopped and a scrape`,
     { skip },
     async t => {
       const url = `${scheme}://${await startOpentracker(t, [infoHash])}/announce`

@@ -16,7 +16,7 @@ for (const make of [oneFile, oddFiles])
     const content = make(scratch(t), interopSize(TRANSMISSION_SIZE))
     const out = scratch(t)
     const leech = await leechWithTransmission(t, content, out)
-    // It ignores peers at 127.x that it is told of, so we dial it.
+    // It ignores peers at 127.x that a tracker names, so we dial it.
     await seedWithTsdl(t, content, ['--no-tracker', '--peer', leech.address])
     await leech.finished()
     t.strictSame(await differences(asTransmissionWrites(content), out), [])

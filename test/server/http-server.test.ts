@@ -26,7 +26,7 @@ const SERVED_FILES: FileSpec[] = [
   { path: 'show/latest', symlink: 'show/one.mkv', contents: '' },
 ]
 
-/** A file that comes when it is told to; what was asked of it can be looked at. */
+/** A file that the test sends chunk by chunk. It records the requested ranges. */
 class Slow extends Readable<Uint8Array> {
   readonly range: ResponseRange
   readonly #bytes: Uint8Array

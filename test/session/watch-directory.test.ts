@@ -68,7 +68,7 @@ t.test('a file that is no torrent is reported once, and read again when it chang
   t.equal(session.torrents.length, 1)
 })
 
-t.test('a torrent that is there already is taken as added', async t => {
+t.test('a torrent that the session has already counts as added', async t => {
   const { session, disk, look, names, warnings } = await watch(t)
   const { metainfo } = smallTorrent('a')
   await session.add(metainfo, { start: false })

@@ -221,14 +221,14 @@ t.test('closing a reader ends its waiting take, and other readers continue', asy
 
 t.test('a reader reports its position and whether it waits', async t => {
   const window = new WindowStorage()
-  const told: [number, boolean][] = []
-  const reader = window.open({ start: 0, end: 200, cursor: (...told1) => told.push(told1) })
+  const calls: [number, boolean][] = []
+  const reader = window.open({ start: 0, end: 200, cursor: (...call) => calls.push(call) })
   const take = reader.take(0, 60)
   window.write(0, piece(0))
   await take
   await reader.take(60, 60)
   reader.take(100, 60).catch(() => {})
-  t.same(told, [
+  t.same(calls, [
     [0, true],
     [60, false],
     [100, false],

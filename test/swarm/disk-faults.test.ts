@@ -282,7 +282,7 @@ t.test('connections that hold all descriptors are closed for files, and the down
   }
   t.equal(await sameFiles(disk.fs, many), undefined)
   t.match(running.warnings.join('\n'), /no file descriptor is left: there are fewer connections for a minute/)
-  t.notMatch(running.warnings.join('\n'), 'EMFILE', 'which is told once, not for every peer')
+  t.notMatch(running.warnings.join('\n'), 'EMFILE', 'which is reported once, not for every peer')
 })
 
 /** Swaps a directory and a symlink to the outside for each other, in another thread, as fast as it can. */

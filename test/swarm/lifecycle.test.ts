@@ -293,7 +293,7 @@ t.test(
   },
 )
 
-t.test('a tracker is told of the start, the completion and the stop once each', async t => {
+t.test('a tracker gets started, completed and stopped once each', async t => {
   const peer = await scriptedPeer(t, made)
   const tracker = await scriptedTracker(t, { body: { interval: 1800, peers: compact(peer.address) } })
   const { torrent, file } = run(t, withTrackers(tracker.url), { trackers: true })
@@ -311,7 +311,7 @@ t.test('a tracker is told of the start, the completion and the stop once each', 
   )
 })
 
-t.test('a tracker is told the port that we listen on, and a valid port if we do not', async t => {
+t.test('an announce has the port that we listen on, and a valid port if we do not', async t => {
   const tracker = await scriptedTracker(t, { body: { interval: 1800, peers: '' } })
   const { address, torrent } = await client(t, withTrackers(tracker.url), { trackers: true })
   await tracker.seen(1)

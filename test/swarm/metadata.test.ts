@@ -298,7 +298,7 @@ t.test('pieces that were not requested are skipped, and requests of others rejec
     if (id === THEIR_ID) rejected ??= parseMetadataMessage(payload)
   t.ok(
     peer.wires[0]!.all('extended').some(({ payload }) => parseMetadataMessage(payload)?.type === 'reject'),
-    'it was told that we have none',
+    'it got the message that we have none',
   )
   t.ok(rejected)
 })

@@ -127,7 +127,7 @@ t.test('a storage with a window passes a file to its reader, no further ahead th
   t.ok(Buffer.concat(chunks).equals(made.content))
   t.ok(most <= 7, `${most} pieces were held`)
   const [wire] = peer.wires
-  t.same(wire!.all('have'), [], 'the peer is told of no piece')
+  t.same(wire!.all('have'), [], 'no piece is announced to the peer')
   await torrent.close()
   t.equal((storage.closed as NodeJS.ErrnoException | undefined)?.code, 'ERR_ABORTED')
 })

@@ -30,7 +30,7 @@ function withTrackers(...trackers: string[]) {
 
 const quiet = (t: Test) => scriptedTracker(t, { body: { interval: 1800, peers: '' } })
 
-/** What a peer was told in extended handshakes, in order. */
+/** The extended handshakes that a peer received, in order. */
 function heard({ received }: Wire): ExtendedHandshake[] {
   return received.flatMap(message =>
     message.type === 'extended' && message.id === 0 ? [parseExtendedHandshake(message.payload)] : [],
@@ -184,7 +184,7 @@ t.test('on demand into a directory, completed is announced after the last byte w
   t.same(announcedTo(tracker).slice(1), ['completed 0', 'stopped 0'])
 })
 
-t.test('connected peers are told that nothing more is wanted; later ones at once', async t => {
+t.test('connected peers get upload_only when nothing more is wanted; later ones at once', async t => {
   const disk = memoryDisk()
   await disk.mkdir('/home/torrent', { recursive: true })
   const { address, torrent } = await client(t, made, {

@@ -20,7 +20,7 @@ const said = (wire: Wire) => parseExtendedHandshake(wire.all('extended')[0]!.pay
 /** Their id of ut_pex. */
 const THEIR_ID = 77
 
-/** A DHT and an LSD that keep what they are told, and name these peers. */
+/** A DHT and an LSD that record their calls, and name these peers. */
 function sources({ found = [] as PeerAddress[], readOnly = false } = {}) {
   const calls: string[] = []
   const dht: SharedDht = {
@@ -77,7 +77,7 @@ t.test('with a DHT the handshake has its bit, and peers that support it are sent
   t.same(wire.all('port'), [{ type: 'port', port: 4444 }])
   const other = await extended(t, made, address)
   await heard(other, made)
-  t.same(other.all('port'), [], 'a peer that does not support it is not told')
+  t.same(other.all('port'), [], 'a peer that does not support it gets no port message')
 })
 
 t.test('a DHT that only queries is not announced, and one that starts late is announced then', async t => {
@@ -171,42 +171,39 @@ t.test('with pex off no peers are sent, and received ones are ignored', async t 
   t.equal(seed.wires.length, 0)
 })
 
-t.test(
-  'peers are told once a minute which peers are connected, with their ports, and which left',
-  async t => {
-    const seed = await scriptedPeer(t, made, { request: () => {} })
-    const { address, clock } = await client(t, made, { has: index => index === 0, peers: [seed.address] })
-    await seed.connection()
-    const wire = await extended(t, made, address, { port: 7000 })
-    const shy = await extended(t, made, address)
-    const other = await extended(t, made, address, { port: 7001 })
-    await clock.advance(4_500)
-    await heard(wire, made)
-    t.same(exchanged(wire), [], 'not at once: there may be more')
-    await clock.advance(1_500)
-    await wire.until(() => exchanged(wire).length > 0)
-    const [news] = exchanged(wire)
-    t.same(
-      news!.added.map(({ port, flags }) => [port, flags]).sort(),
-      [
-        [7001, 0],
-        [seed.address.port, PEX_FLAGS.reachable | PEX_FLAGS.seed],
-      ].sort(),
-      'no peer with an unknown port, and not itself',
-    )
-    await shy.until(() => exchanged(shy).length > 0)
-    t.same(exchanged(shy)[0]!.added.length, 3, 'a peer that does not name its port is told, too')
-    other.socket.destroy()
-    await other.gone()
-    await clock.advance(58_000)
-    await heard(wire, made)
-    t.equal(exchanged(wire).length, 1)
-    await clock.advance(2_500)
-    await wire.until(() => exchanged(wire).length > 1)
-    const [, later] = exchanged(wire)
-    t.same(later, { added: [], dropped: [{ host: '127.0.0.1', port: 7001 }] })
-  },
-)
+t.test('peers get once a minute the connected peers, with their ports, and those that left', async t => {
+  const seed = await scriptedPeer(t, made, { request: () => {} })
+  const { address, clock } = await client(t, made, { has: index => index === 0, peers: [seed.address] })
+  await seed.connection()
+  const wire = await extended(t, made, address, { port: 7000 })
+  const shy = await extended(t, made, address)
+  const other = await extended(t, made, address, { port: 7001 })
+  await clock.advance(4_500)
+  await heard(wire, made)
+  t.same(exchanged(wire), [], 'not at once: there may be more')
+  await clock.advance(1_500)
+  await wire.until(() => exchanged(wire).length > 0)
+  const [news] = exchanged(wire)
+  t.same(
+    news!.added.map(({ port, flags }) => [port, flags]).sort(),
+    [
+      [7001, 0],
+      [seed.address.port, PEX_FLAGS.reachable | PEX_FLAGS.seed],
+    ].sort(),
+    'no peer with an unknown port, and not itself',
+  )
+  await shy.until(() => exchanged(shy).length > 0)
+  t.same(exchanged(shy)[0]!.added.length, 3, 'a peer that does not name its port gets addresses, too')
+  other.socket.destroy()
+  await other.gone()
+  await clock.advance(58_000)
+  await heard(wire, made)
+  t.equal(exchanged(wire).length, 1)
+  await clock.advance(2_500)
+  await wire.until(() => exchanged(wire).length > 1)
+  const [, later] = exchanged(wire)
+  t.same(later, { added: [], dropped: [{ host: '127.0.0.1', port: 7001 }] })
+})
 
 t.test('a peer that disables ut_pex is sent no more', async t => {
   const { address, clock } = await client(t, made)
@@ -233,24 +230,21 @@ t.test('a peer that floods us with addresses is dropped, and its addresses are f
   t.notMatch(torrent.reason, /1 peers/)
 })
 
-t.test(
-  'peers on a LAN that reached a dual-stack listener are told of each other by IPv4 address',
-  async t => {
-    const swarm = new SimulatedSwarm({ seed: 1, pieces: 64 })
-    const first = swarm.join({ complete: true, limitUp: 4096, peers: [], pex: true })
-    const [second, third] = [1, 2].map(() => swarm.join({ peers: [first.address], pex: true }))
-    const seen: string[] = []
-    first.torrent.on('connected', peer => seen.push(peer.address.host))
-    const met = new Set<string>()
-    third!.torrent.on('connected', peer => met.add(peer.address.host))
-    second!.torrent.on('connected', peer => met.add(peer.address.host))
-    await swarm.start()
-    await swarm.clock.run({ until: () => met.size === 3, for: 30_000 })
-    t.same(seen.sort(), [second!.address.host, third!.address.host])
-    t.notOk([...met].some(host => host.includes('ffff')))
-    await swarm.close()
-  },
-)
+t.test('peers on a LAN that reached a dual-stack listener get the IPv4 addresses of each other', async t => {
+  const swarm = new SimulatedSwarm({ seed: 1, pieces: 64 })
+  const first = swarm.join({ complete: true, limitUp: 4096, peers: [], pex: true })
+  const [second, third] = [1, 2].map(() => swarm.join({ peers: [first.address], pex: true }))
+  const seen: string[] = []
+  first.torrent.on('connected', peer => seen.push(peer.address.host))
+  const met = new Set<string>()
+  third!.torrent.on('connected', peer => met.add(peer.address.host))
+  second!.torrent.on('connected', peer => met.add(peer.address.host))
+  await swarm.start()
+  await swarm.clock.run({ until: () => met.size === 3, for: 30_000 })
+  t.same(seen.sort(), [second!.address.host, third!.address.host])
+  t.notOk([...met].some(host => host.includes('ffff')))
+  await swarm.close()
+})
 
 t.test('in a swarm where each peer knows one other, all find each other', async t => {
   const seed = RANDOM_SEED

@@ -28,7 +28,7 @@ function web(sites: Record<string, Site>) {
   const http: HttpOpen = async (url, { headers, signal }: HttpOpenOptions) => {
     const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.Range ?? '') ?? []
     const bytes = content.subarray(Number(first), Number(last) + 1)
-    const told = { 'content-range': `bytes ${first}-${last}/${content.length}` }
+    const replyHeaders = { 'content-range': `bytes ${first}-${last}/${content.length}` }
     const those = (asked[url.hostname] ??= [])
     those.push({
       url,
@@ -37,7 +37,7 @@ function web(sites: Record<string, Site>) {
       bytes,
       right: reply(
         206,
-        told,
+        replyHeaders,
         cut(bytes, () => 10_000),
       ),
     })

@@ -3,7 +3,7 @@ import { onExit } from 'signal-exit'
 import { renderStatuses, type TerminalLook } from './render-statuses.ts'
 import type { Status } from './status.ts'
 
-/** What a display needs of a terminal. */
+/** The members of a terminal that a display uses. */
 export interface Terminal {
   /** Columns and rows; 0 or undefined if they are unknown. */
   readonly columns?: number

@@ -3,7 +3,7 @@ import { visible } from '../terminal.ts'
 import { columnsOf, fitText, padText } from './fit-text.ts'
 import type { Status, StatusField } from './status.ts'
 
-/** What a terminal can show. */
+/** The capabilities of a terminal. */
 export interface TerminalLook {
   readonly columns: number
   readonly rows: number

@@ -2,7 +2,7 @@ import type { Progress } from '../../index.ts'
 import { EXIT_CODES } from '../exit.ts'
 import type { SeveralTotals } from './several-reporter.ts'
 
-/** What the sum needs of each source. */
+/** The numbers of one source that are added up. */
 interface Summand {
   readonly exit: number | undefined
   readonly progress: Progress | undefined

@@ -20,7 +20,7 @@ export interface WhyOptions extends PeerOptions, ExchangeOptions, SourceOptions 
 export interface Diagnosis {
   readonly name: string
   readonly infoHash: string
-  /** What it does, such as `downloading`. */
+  /** The state of the torrent, such as `downloading`. */
   readonly status: string
   /** Null while it does not run. */
   readonly bottleneck: Bottleneck | null

@@ -10,7 +10,7 @@ export interface PeerReport {
 
 const REFUSED_CONNECTION = 'refused the connection'
 const DID_NOT_ANSWER = 'did not answer'
-/** What connected peers do, for one and for several. */
+/** Descriptions of what connected peers do, for one peer and for several. */
 export const CHOKES_US = 'chokes us'
 export const HAS_NO_NEEDED_PIECES = 'has none of the pieces that we lack'
 export const SENDS_BLOCKS = 'sends blocks'

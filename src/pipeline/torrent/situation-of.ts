@@ -11,9 +11,9 @@ import type { TorrentParts } from './progress.ts'
 /** Maximum number of peers of which the outcome is listed. */
 const MAX_OUTCOMES = 20
 
-/** What was measured of a torrent. */
+/** The measurements of a torrent. */
 export interface Measured {
-  /** What its stages had counted at two times; undefined if that was not read. */
+  /** The counters of its stages at two times; undefined if they were not read. */
   readonly first: Counters | undefined
   readonly last: Counters | undefined
   readonly availability: AvailabilityGauge

@@ -7,7 +7,7 @@ import type { DepartedPeer } from '../swarm/departed-peers.ts'
 import type { TorrentParts } from './progress.ts'
 import type { RateSample } from './rate-history.ts'
 
-/** What displays show of one torrent, beyond its progress. It only reads. */
+/** The state of one torrent for displays, beyond its progress. It only reads. */
 export class TorrentDetails {
   readonly #parts: Pick<TorrentParts, 'content' | 'metainfo' | 'network'>
 

@@ -9,7 +9,7 @@ const MAX_METAINFO_LENGTH = 64 << 20
 /** Maximum number of torrents that an action names. */
 const MAX_TORRENTS = 100_000
 
-/** What actions work on. */
+/** The objects that actions work on. */
 export interface ActionContext {
   readonly session: Session
   readonly previews: Previews

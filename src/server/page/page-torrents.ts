@@ -10,7 +10,7 @@ export interface PageTorrent {
   readonly name: string
   /** The torrent in the client, while it is there. */
   readonly torrent: Torrent | undefined
-  /** What a session remembers of it, if there is a session. */
+  /** Its state in the session, if there is a session. */
   readonly stored: SessionTorrent | undefined
   /** True if files are served from verified pieces only. @default false: if they are selected */
   readonly servesVerified?: boolean

@@ -20,7 +20,7 @@ export const PREVIEW_LIFETIME_MS = 900_000
 /** Maximum number of files that a preview lists. */
 const MAX_PREVIEW_FILES = 5000
 
-/** What previews need. */
+/** Options of `Previews`. */
 export interface PreviewsContext {
   readonly session: Session
   /** The client of the session, which fetches metadata. */

@@ -13,7 +13,7 @@ export interface DiagnosedTorrent {
   readonly name: string
   /** In lower-case hex. */
   readonly infoHash: string
-  /** What it does: the state of a torrent, or the status of one in a session. */
+  /** The state of the torrent, or its status in a session. */
   readonly status: string
   /** Null while it does not run. */
   readonly bottleneck: Bottleneck | null

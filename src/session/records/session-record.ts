@@ -70,7 +70,7 @@ export type SessionSettings = {
 /** Numbers of a session since it was created: bytes, torrents, starts, and milliseconds. */
 export type SessionTotals = ValueOf<typeof SESSION_TOTALS>
 
-/** What is remembered of a session across restarts, besides its torrents. */
+/** The state of a session that is remembered across restarts, besides its torrents. */
 export interface SessionRecord {
   /** The id of the next torrent. */
   readonly nextId: number

@@ -82,7 +82,7 @@ const TORRENT_RECORD = {
   facts: recordedFacts,
   /** The absolute path of the directory that holds the files. */
   directory: text(),
-  /** What the user wants: `forced` is started whatever the queue says. */
+  /** The intent of the user: a `forced` torrent is started whatever the queue says. */
   intent: oneOf('stopped', 'started', 'forced'),
   /** True if a seed rule stopped it. */
   isFinished: flag,
@@ -124,7 +124,7 @@ export type SessionTorrentOptions = {
   readonly [K in keyof typeof TORRENT_OPTIONS]: ValueOf<(typeof TORRENT_OPTIONS)[K]>
 }
 
-/** What is remembered of a torrent across restarts. Times are in milliseconds since 1970. */
+/** The state of a torrent that is remembered across restarts. Times are in milliseconds since 1970. */
 export type TorrentRecord = {
   readonly [K in keyof typeof TORRENT_RECORD]: ValueOf<(typeof TORRENT_RECORD)[K]>
 }

@@ -31,7 +31,7 @@ export function storedSourceOf(
   return { trackers: trackers ?? source.trackers, peers: [...named, ...peers] }
 }
 
-/** What is remembered of one torrent, and its .torrent. Saves include what the present run has counted. */
+/** The remembered state of one torrent, and its .torrent. Saves include the counters of the present run. */
 export class StoredTorrent {
   /** The present run. Set by `TorrentRunner`. */
   run: TorrentRun | undefined

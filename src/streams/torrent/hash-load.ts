@@ -11,7 +11,7 @@ export class HashLoad {
   /** True while hashing takes, or would take, so large a share of the time of the main thread. */
   isHigh = false
   readonly #highShare: number
-  /** What hashing costs on the main thread, milliseconds per byte. */
+  /** The cost of hashing on the main thread, in milliseconds per byte. */
   #cost = 0
   #spanStart: number | undefined
   #spanBytes = 0

@@ -74,11 +74,11 @@ const child = spawn(process.execPath, [cli, `magnet:?xt=urn:btih:${infoHash.toSt
 })
 const times: Record<string, number> = {}
 const now = () => Math.round(performance.now() - began)
-let told = ''
+let output = ''
 child.stderr.on('data', chunk => {
-  told += chunk
-  if (told.includes('"metadata"')) times.metadata ??= now()
-  if (told.includes('"connected"')) times.connected ??= now()
+  output += chunk
+  if (output.includes('"metadata"')) times.metadata ??= now()
+  if (output.includes('"connected"')) times.connected ??= now()
 })
 const hash = createHash('sha1')
 child.stdout.on('data', chunk => {
@@ -87,7 +87,7 @@ child.stdout.on('data', chunk => {
 })
 child.on('close', code => {
   const right = hash.digest('hex') === content.files[0]!.sha1
-  if (code !== 0) process.stdout.write(told)
+  if (code !== 0) process.stdout.write(output)
   process.stdout.write(`${JSON.stringify({ ...times, code, right })}\n`)
   process.exit(0)
 })

@@ -10,9 +10,9 @@ const cli = inProject('dist/cli.js')
 
 /** A run of the command line that goes on beside the test. */
 export interface Tsdl extends Running {
-  /** Everything that `--json` told so far. */
+  /** All events of `--json` so far. */
   events(): JsonEvent[]
-  /** Resolves with the first event, told already or to come, that `match` accepts; rejects when the run ends without. */
+  /** Resolves with the first event, past or future, that `match` accepts. Rejects if the run ends without one. */
   event(match: (event: JsonEvent) => boolean): Promise<JsonEvent>
   /** Resolves with its exit code; null when a signal ended it. */
   readonly ended: Promise<number | null>

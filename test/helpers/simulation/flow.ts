@@ -85,7 +85,7 @@ export class Flow {
 
   /**
    * The sender is gone. What it wrote is still sent, as the system does, unless it is a reset.
-   * @returns what waited for its bytes to leave, to be told that they may not have
+   * @returns the writes that waited for their bytes to leave, which may not have left
    */
   abandon(end: 'fin' | 'rst'): ((error?: Error) => void) | undefined {
     const left = this.#left

@@ -4,7 +4,7 @@ import type { Storage } from '../../../src/storage/storage.ts'
 export class MemoryStorage implements Storage {
   readonly #bytes: Uint8Array
 
-  /** @param bytes what is there already, or how many bytes there will be */
+  /** @param bytes the existing bytes, or the length of an empty storage */
   constructor(bytes: Uint8Array | number) {
     this.#bytes = typeof bytes === 'number' ? new Uint8Array(bytes) : bytes
   }

@@ -31,7 +31,7 @@ export class SimulatedNetwork {
     return host
   }
 
-  /** From now on nothing that these two send to each other arrives, and neither is told. */
+  /** From now on no bytes between these two arrive, and neither side gets an error. */
   partition(a: Host, b: Host): void {
     for (const [from, to] of [
       [a, b],

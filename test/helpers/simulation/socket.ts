@@ -98,7 +98,7 @@ export class SimulatedSocket extends Duplex implements Endpoint {
     return this
   }
 
-  /** Throws the connection away: the other side is told ECONNRESET. */
+  /** Resets the connection: the other side gets ECONNRESET. */
   resetAndDestroy(): this {
     this.#resetting = true
     return this.destroy()

@@ -8,7 +8,7 @@ const peer = (n: number, port = 6881): PexPeer => ({ host: `20.0.${n >> 8}.${n &
 const peers = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => peer(from + n))
 const connected = (...list: PexPeer[]) => new Map(list.map(peer => [formatAddress(peer), peer]))
 const ports = (list: readonly { port: number }[] = []) => list.map(({ port }) => port)
-const told = (added: readonly PexPeer[]) => ({ added, dropped: [] })
+const messageOf = (added: readonly PexPeer[]) => ({ added, dropped: [] })
 
 const PEER_ADDRESS = { host: '20.9.9.9', port: 5000 }
 
@@ -39,7 +39,7 @@ t.test(
   },
 )
 
-t.test('a peer is not told of itself, of host names, or of peers that it cannot reach', async t => {
+t.test('a message does not name the peer itself, host names, or peers that it cannot reach', async t => {
   const pex = new PeerExchange(PEER_ADDRESS.host, 0)
   const own = { ...PEER_ADDRESS, flags: 0 }
   const local = { host: '192.168.1.2', port: 1, flags: 0 }
@@ -49,7 +49,7 @@ t.test('a peer is not told of itself, of host names, or of peers that it cannot 
   t.same(neighbour.composeMessage(connected(local), undefined, 5000)?.added, [local])
 })
 
-t.test('a peer is told of at most two hundred peers at a time', async t => {
+t.test('at most two hundred peers are named to a peer', async t => {
   const pex = new PeerExchange(PEER_ADDRESS.host, 0)
   const all = connected(...peers(0, 1000))
   let sum = 0
@@ -60,15 +60,15 @@ t.test('a peer is told of at most two hundred peers at a time', async t => {
 
 t.test('messages that come too early are ignored, and too many of them end the connection', async t => {
   const pex = new PeerExchange(PEER_ADDRESS.host, 0)
-  t.same(pex.acceptPeers(told([peer(1)]), 1000), [{ host: '20.0.0.1', port: 6881 }])
-  for (let n = 0; n < 5; n++) t.same(pex.acceptPeers(told([peer(2)]), 1000 + n), [])
+  t.same(pex.acceptPeers(messageOf([peer(1)]), 1000), [{ host: '20.0.0.1', port: 6881 }])
+  for (let n = 0; n < 5; n++) t.same(pex.acceptPeers(messageOf([peer(2)]), 1000 + n), [])
   t.same(
-    pex.acceptPeers(told([peer(2)]), 60_000).length,
+    pex.acceptPeers(messageOf([peer(2)]), 60_000).length,
     1,
     'after a minute, a little early, all is forgiven',
   )
-  for (let n = 0; n < 5; n++) pex.acceptPeers(told([peer(3)]), 61_000)
-  t.throws(() => pex.acceptPeers(told([peer(3)]), 61_000), { code: 'ERR_MESSAGE' })
+  for (let n = 0; n < 5; n++) pex.acceptPeers(messageOf([peer(3)]), 61_000)
+  t.throws(() => pex.acceptPeers(messageOf([peer(3)]), 61_000), { code: 'ERR_MESSAGE' })
 })
 
 t.test('addresses that a remote peer cannot know are not dialled, and neither is a host twice', async t => {
@@ -83,10 +83,10 @@ t.test('addresses that a remote peer cannot know are not dialled, and neither is
     peer(1, 7),
     { host: '2600::1', port: 8, flags: 0 },
   ]
-  t.same(ports(far.acceptPeers(told(list), 0)), [6, 8])
+  t.same(ports(far.acceptPeers(messageOf(list), 0)), [6, 8])
   const near = new PeerExchange('192.168.0.9', 0)
-  t.same(ports(near.acceptPeers(told(list), 0)), [3, 5, 6, 8])
-  t.same(ports(new PeerExchange('127.0.0.1', 0).acceptPeers(told(list), 0)), [1, 3, 5, 6, 8])
+  t.same(ports(near.acceptPeers(messageOf(list), 0)), [3, 5, 6, 8])
+  t.same(ports(new PeerExchange('127.0.0.1', 0).acceptPeers(messageOf(list), 0)), [1, 3, 5, 6, 8])
 })
 
 t.test('one peer can name five hundred addresses, and never takes all the room', async t => {
@@ -97,7 +97,7 @@ t.test('one peer can name five hundred addresses, and never takes all the room',
     let named = 0
     for (let minute = 0; minute < 20; minute++) {
       const at = (n * 20 + minute) * 50
-      const found = pex.acceptPeers(told(peers(at, at + 50)), minute * 60_000)
+      const found = pex.acceptPeers(messageOf(peers(at, at + 50)), minute * 60_000)
       named += found.length
       for (const address of found) candidates.add(address, 'PEX', { referrer: `20.0.0.${n}` })
     }

@@ -16,10 +16,10 @@ function paced(cursors: Cursors, count: number): Deadlines {
 }
 
 t.test('cursors share the memory, and report each move', async t => {
-  const told: string[] = []
+  const events: string[] = []
   const cursors = new Cursors(10)
-  cursors.on('moved', () => told.push('moved'))
-  cursors.on('changed', () => told.push('changed'))
+  cursors.on('moved', () => events.push('moved'))
+  cursors.on('changed', () => events.push('changed'))
   t.equal(cursors.ahead, 10)
   const first = cursors.open(0, 100)
   const second = cursors.open(50, 53)
@@ -37,7 +37,7 @@ t.test('cursors share the memory, and report each move', async t => {
   cursors.close(second)
   cursors.close(second)
   t.equal(cursors.ahead, 10)
-  t.same(told, ['changed', 'changed', 'moved', 'moved', 'changed'])
+  t.same(events, ['changed', 'changed', 'moved', 'moved', 'changed'])
 })
 
 t.test(

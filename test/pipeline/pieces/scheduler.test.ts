@@ -38,7 +38,7 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, trust 
     ...more,
   })
 
-  /** A peer that has told what it has, and unchoked us. */
+  /** A peer that has sent its bitfield and unchoked us. */
   async function peer({ window = 4, has = (_: number): boolean => true, unchoke = true, fast = false } = {}) {
     const sent: Message[] = []
     const waiting: string[] = []

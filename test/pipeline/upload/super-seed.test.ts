@@ -14,9 +14,9 @@ function setup(pieceCount = PIECE_COUNT) {
   })
   const seed = new SuperSeed({ source, pieceCount, random: generator(1) })
   const join = () => {
-    const peer = { bits: new Bitfield(pieceCount), told: [] as number[] }
+    const peer = { bits: new Bitfield(pieceCount), revealed: [] as number[] }
     const requester = peer as unknown as Requester
-    seed.addPeer({ requester, sendHave: index => peer.told.push(index) })
+    seed.addPeer({ requester, sendHave: index => peer.revealed.push(index) })
     return {
       ...peer,
       /** It has one more, and says so. */
@@ -33,9 +33,9 @@ function setup(pieceCount = PIECE_COUNT) {
 
 t.test('each peer is offered one piece, and each a different one', t => {
   const { join } = setup()
-  const told = Array.from({ length: PIECE_COUNT }, () => join().told)
-  t.ok(told.every(({ length }) => length === 1))
-  t.equal(new Set(told.flat()).size, PIECE_COUNT)
+  const revealed = Array.from({ length: PIECE_COUNT }, () => join().revealed)
+  t.ok(revealed.every(({ length }) => length === 1))
+  t.equal(new Set(revealed.flat()).size, PIECE_COUNT)
   t.end()
 })
 
@@ -43,20 +43,20 @@ t.test('the next piece is offered when another peer has the last one, and not be
   const { join } = setup()
   const a = join()
   const b = join()
-  const [first] = a.told
+  const [first] = a.revealed
   a.gain(first!)
-  t.strictSame(a.told, [first], 'to have it is not enough')
+  t.strictSame(a.revealed, [first], 'to have it is not enough')
   b.gain(first!)
-  t.equal(a.told.length, 2)
-  t.equal(b.told.length, 1)
+  t.equal(a.revealed.length, 2)
+  t.equal(b.revealed.length, 1)
   t.end()
 })
 
 t.test('a peer that is alone is offered the next piece when it has the last one', t => {
   const { join } = setup()
   const a = join()
-  for (let at = 0; at < PIECE_COUNT; at++) a.gain(a.told[at]!)
-  t.strictSame([...a.told].sort(), [0, 1, 2, 3, 4, 5, 6, 7])
+  for (let at = 0; at < PIECE_COUNT; at++) a.gain(a.revealed[at]!)
+  t.strictSame([...a.revealed].sort(), [0, 1, 2, 3, 4, 5, 6, 7])
   t.end()
 })
 
@@ -64,10 +64,10 @@ t.test('a peer that becomes alone does not wait for another peer', t => {
   const { join } = setup()
   const a = join()
   const b = join()
-  a.gain(a.told[0]!)
-  t.equal(a.told.length, 1)
+  a.gain(a.revealed[0]!)
+  t.equal(a.revealed.length, 1)
   b.leave()
-  t.equal(a.told.length, 2)
+  t.equal(a.revealed.length, 2)
   t.end()
 })
 
@@ -75,13 +75,13 @@ t.test('no peer is offered a piece that it has or was offered before', t => {
   const { seed, join } = setup(2)
   const a = join()
   const b = join()
-  t.strictSame([...a.told, ...b.told].sort(), [0, 1])
+  t.strictSame([...a.revealed, ...b.revealed].sort(), [0, 1])
   for (const index of [0, 1]) {
     a.gain(index)
     b.gain(index)
   }
-  t.ok(a.told.length <= 2 && b.told.length <= 2)
-  t.strictSame(a.told, [...new Set(a.told)])
+  t.ok(a.revealed.length <= 2 && b.revealed.length <= 2)
+  t.strictSame(a.revealed, [...new Set(a.revealed)])
   seed.onDontHave(a.requester, 0)
   t.end()
 })
@@ -90,14 +90,14 @@ t.test('pieces that peers bring count: the rarest piece is offered first', t => 
   const { seed, join } = setup(4)
   const rich = join()
   const before = rich.bits.clone()
-  for (const index of [0, 1, 2, 3]) if (index !== rich.told[0]) rich.bits.add(index)
+  for (const index of [0, 1, 2, 3]) if (index !== rich.revealed[0]) rich.bits.add(index)
   seed.onBitfield(rich.requester, before)
   rich.leave()
   const [only] = [0, 1, 2, 3].filter(index => !rich.bits.has(index))
   const keeper = join()
   for (const index of rich.bits) keeper.gain(index)
   const next = join()
-  t.ok(next.told[0] === only || keeper.told.includes(only!), 'the piece that no peer has is offered')
+  t.ok(next.revealed[0] === only || keeper.revealed.includes(only!), 'the piece that no peer has is offered')
   t.end()
 })
 

@@ -227,7 +227,7 @@ t.test('a conversation that is cut off anywhere ends cleanly with whole messages
     while (end + parts[whole]!.length <= length) end += parts[whole++]!.length
     const { items, error } = await run(new Framer(), [bytes.subarray(0, length)])
     t.equal(error, undefined)
-    // an unknown message is told when its id is: there is nothing more to wait for
+    // an unknown message is passed on with its id, because its payload is skipped
     t.equal(
       items.filter(({ type }) => type !== 'unknown').length,
       whole - (whole > 4 ? 1 : 0),

@@ -2,7 +2,7 @@ import t from 'tap'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { PeerPieces } from '../../../src/streams/peer/peer-pieces.ts'
 
-/** A peer's offer; it has pieces 0 to 9 unless told otherwise. */
+/** The pieces of a peer, 0 to 9 by default. */
 function setup({
   has = (index: number) => index < 10,
   wants = (_: number): boolean => true,

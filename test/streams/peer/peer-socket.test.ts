@@ -25,7 +25,7 @@ async function listen(t: Test) {
   return { server, port, address: { host: '127.0.0.1', port } }
 }
 
-/** A PeerSocket that dialled, what became of it, and the other end. */
+/** A PeerSocket that dialled, its events, and the other end. */
 async function dial(t: Test, options: PeerSocketOptions = {}) {
   const { server, address } = await listen(t)
   const connected = once(server, 'connection')

@@ -247,7 +247,7 @@ t.test('leaving a loop while the next bytes are pending closes the reader at onc
 
 const broken = (code: string) => Object.assign(new Error(code), { code })
 
-/** A reader of bytes that are there at once, until `failsAt`. */
+/** A reader of bytes that are available at once, until `failsAt`. */
 function ready({ failsAt = Number.POSITIVE_INFINITY, length = content.length } = {}) {
   const source: ByteSource = {
     async take(position, most) {

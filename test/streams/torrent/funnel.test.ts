@@ -6,7 +6,7 @@ import { settle } from '../../helpers/virtual-clock.ts'
 
 const piece = new PieceBuffer(0, 16384)
 const block = (begin: number): Block => ({ piece, begin, length: 1 })
-/** Writes until it is told to wait. @returns how many were taken before */
+/** Writes until `write` returns false. @returns the number of accepted items */
 function fill(inlet: Sink<Block>, from = 0): number {
   let count = 0
   while (inlet.write(block(from + count)) && count < 10_000) count++

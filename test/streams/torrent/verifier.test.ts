@@ -224,7 +224,7 @@ t.test('hashes equal those of node:crypto', async t => {
   t.same(made.metainfo.hashes.subarray(20), createHash('sha1').update(made.content.subarray(KiB16)).digest())
 })
 
-/** Threads that hash when they are told to. Each reading of their clock is `step` milliseconds later than the last. */
+/** Threads that hash when the test lets them. Each reading of their clock is `step` milliseconds later than the last. */
 class ManualThreads implements HashThreads {
   readonly highShare = 0.2
   step = 100
