@@ -47,12 +47,18 @@ export function packTar(torrent: Torrent, options: PackTarOptions): TarPacker {
   checkOptions(options, { lend: 'boolean', passing: 'function', select: 'function', strip: 'boolean' })
   const { select, strip = false, lend = false, passing } = options
   const { metainfo } = torrent
-  const files = new FileSequence(torrent)
+  const chosen = select ? { select } : {}
+  const files = new FileSequence(torrent, chosen)
   const open = (fileIndex: number) => {
     const reader = files.read(fileIndex, lend)
     return passing ? watched(reader, chunk => passing(fileIndex, chunk)) : reader
   }
-  const packer = tarOf(metainfo, { ...(select ? { select } : {}), strip, lend, open })
+  const peek = (fileIndex: number) => {
+    const bytes = files.peek(fileIndex)
+    if (bytes) passing?.(fileIndex, bytes)
+    return bytes
+  }
+  const packer = tarOf(metainfo, { ...chosen, strip, lend, open, peek })
   for (const event of ['end', 'close'] as const) packer.on(event, () => files.close())
   return packer
 }

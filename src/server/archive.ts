@@ -74,6 +74,7 @@ export class Archive {
     const packer = packFiles(metainfo, {
       select: index => this.#chosen[index] === 1,
       open: index => files.read(index),
+      peek: index => files.peek?.(index),
     })
     for (const event of ['end', 'close'] as const) packer.on(event, () => files.close())
     return packer
@@ -82,7 +83,9 @@ export class Archive {
   #openFiles(): ReadSequence {
     const served = this.#served
     const [first, last] = [this.#chosen.indexOf(1), this.#chosen.lastIndexOf(1)]
-    if (served.readSequence && first >= 0) return served.readSequence(first, last)
+    if (served.readSequence && first >= 0) {
+      return served.readSequence(first, last, index => this.#chosen[index] === 1)
+    }
     const { files } = served.metainfo
     return {
       read: index => served.read(index, { start: 0, end: files[index]!.length }),

@@ -23,6 +23,8 @@ export interface ByteStream extends AsyncIterable<Uint8Array> {
 export interface ReadSequence {
   /** Reads a whole file, by its index: not an empty one, and no padding. */
   read(fileIndex: number): ByteStream
+  /** Returns the bytes of a file if they are in memory. It is not read then. */
+  peek?(fileIndex: number): Uint8Array | undefined
   close(): void
 }
 
@@ -35,8 +37,12 @@ export interface ServedTorrent {
   checkRange?(fileIndex: number, range: ResponseRange): void
   /** Reads a range of a file, by its index. Never called with an empty range, or for padding. May throw. */
   read(fileIndex: number, range: ResponseRange): ByteStream
-  /** Reads files one after the other, from an index to another one. @default each with `read` */
-  readSequence?(first: number, last: number): ReadSequence
+  /**
+   * Reads files one after the other, from an index to another one.
+   * @param select returns true for those that are read
+   * @default each with `read`
+   */
+  readSequence?(first: number, last: number, select: (fileIndex: number) => boolean): ReadSequence
   /** False for a file that is not downloaded: archives leave it out. @default true */
   isSelected?(fileIndex: number): boolean
 }
@@ -126,7 +132,9 @@ export function servedOf(torrent: ReadableTorrent): ServedTorrent | undefined {
     },
     read: (fileIndex, range) => torrent.files[fileIndex]!.stream(range) as ByteStream,
     isSelected: fileIndex => torrent.files[fileIndex]!.isSelected !== false,
-    ...(hasBytes(torrent) && { readSequence: (first, last) => new FileSequence(torrent, first, last) }),
+    ...(hasBytes(torrent) && {
+      readSequence: (first, last, select) => new FileSequence(torrent, { first, last, select }),
+    }),
   }
 }
 

@@ -11,6 +11,8 @@ import { type TarBody, type TarMember, TarPacker } from '../../streams/read/tar-
 
 type Files = Pick<Metainfo, 'files' | 'multiFile'>
 
+/** Matches a path with an empty name, `.`, `..` or NUL. */
+const UNSAFE_PATH = /(?:^|\/)\.{0,2}(?:\/|$)|\0/
 /** Number of files that are measured in one step. */
 const STEP_FILES = 256
 
@@ -29,6 +31,8 @@ export interface TarChoice {
 export interface TarOptions extends TarChoice {
   /** Opens one file. Called for one file after the other, and not for empty files and symlinks. */
   readonly open: (fileIndex: number) => TarBody
+  /** Returns the bytes of a file that is in memory, and is not opened then. @default none is */
+  readonly peek?: (fileIndex: number) => Uint8Array | undefined
   /** Chunks are lent: see TarPacker. @default false */
   readonly lend?: boolean
 }
@@ -42,19 +46,47 @@ export interface TarOptions extends TarChoice {
 export function tarOf(metainfo: Files, options: TarOptions): TarPacker {
   checkArgument('metainfo', metainfo, 'object')
   checkArgument('open', options?.open, 'function')
-  const { open, lend = false, ...choice } = options
   // Paths are checked at once. The entries are made when they are packed, since there may be half a million.
-  for (const _ of entriesOf(metainfo, choice));
+  for (const _ of entriesOf(metainfo, options));
   return packFiles(metainfo, options)
 }
 
 /** Packs as `tarOf` does, and checks each path when its turn comes: the caller has measured the archive. */
-export function packFiles(metainfo: Files, { open, lend = false, ...choice }: TarOptions): TarPacker {
-  return new TarPacker({ members: membersOf(entriesOf(metainfo, choice), open), lend })
+export function packFiles(metainfo: Files, options: TarOptions): TarPacker {
+  return new TarPacker({ members: membersOf(metainfo, options), lend: options.lend ?? false })
 }
 
-function* membersOf(entries: Iterable<IndexedEntry>, open: TarOptions['open']): Generator<TarMember> {
-  for (const { fileIndex, ...entry } of entries) yield { ...entry, open: () => open(fileIndex) }
+function* membersOf(metainfo: Files, options: TarOptions): Generator<TarMember> {
+  for (const entry of entriesOf(metainfo, options)) yield new TorrentMember(entry, options)
+}
+
+/** A file of a torrent. There may be half a million, and an object of two functions for each would be slow. */
+class TorrentMember implements TarMember {
+  readonly path: string
+  readonly length: number
+  readonly executable: boolean
+  readonly hidden: boolean
+  readonly link: string | undefined
+  readonly #fileIndex: number
+  readonly #bodies: Pick<TarOptions, 'open' | 'peek'>
+
+  constructor(entry: IndexedEntry, bodies: Pick<TarOptions, 'open' | 'peek'>) {
+    this.path = entry.path
+    this.length = entry.length
+    this.executable = entry.executable
+    this.hidden = entry.hidden
+    this.link = entry.link
+    this.#fileIndex = entry.fileIndex
+    this.#bodies = bodies
+  }
+
+  open(): TarBody {
+    return this.#bodies.open(this.#fileIndex)
+  }
+
+  peek(): Uint8Array | undefined {
+    return this.#bodies.peek?.(this.#fileIndex)
+  }
 }
 
 /** Returns the length of the archive that `tarOf` makes, in bytes. */
@@ -107,9 +139,7 @@ function entryOf(file: FileEntry, fileIndex: number, strip: boolean): IndexedEnt
 
 /** Checks a path again, although the parser makes paths safe. */
 function pathInside(path: string, fileIndex: number, strip: boolean): string {
-  const names = path.split('/')
-  const unsafe = names.some(name => name === '' || name === '.' || name === '..' || name.includes('\0'))
-  const kept = strip ? names.slice(1) : names
-  if (!unsafe && kept.length > 0) return kept.join('/')
+  const start = strip ? path.indexOf('/') + 1 : 0
+  if (!UNSAFE_PATH.test(path) && (start > 0 || !strip)) return path.slice(start)
   throw new InputError('ERR_PATH', `file ${fileIndex}: ${quote(path)} is not a path inside the archive`)
 }

@@ -17,6 +17,8 @@ export interface TarBody extends AsyncIterable<Uint8Array> {
 export interface TarMember extends TarEntry {
   /** Opens the body when its turn comes. Not called for an empty file. */
   open(): TarBody
+  /** Returns all of its bytes if they are in memory: it is not opened then. They are copied at once. */
+  peek?(): Uint8Array | undefined
 }
 
 /** Options of `TarPacker`. */
@@ -27,11 +29,12 @@ export interface TarPackerOptions {
   readonly lend?: boolean
 }
 
-/** Maximum bytes of headers of empty files in one chunk. */
-const MAX_HEADER_BYTES = 1 << 16
+/** Bytes of headers, and of files in memory, after which a chunk is full. */
+const BATCH_BYTES = 1 << 16
 
 /**
- * Packs files as one tar archive. Their bytes pass without a copy; one body is open at a time.
+ * Packs files as one tar archive. Their bytes pass without a copy; one body is open at a time. Small files that are in memory
+ * already share a chunk with their headers.
  *
  * in            TarMember
  * out           Uint8Array
@@ -94,7 +97,7 @@ export class TarPacker extends ByteReader {
   }
 
   async #next(): Promise<void> {
-    if (this.#member === undefined) return this.#pushHeaders()
+    if (this.#member === undefined) return this.#pushBatch()
     const { value, done } = await this.#nextChunk(this.#member)
     if (!done) {
       if (this.destroying) return this.#body?.release?.(value)
@@ -107,7 +110,7 @@ export class TarPacker extends ByteReader {
       this.#member = undefined
       this.#body = undefined
       this.#chunks = undefined
-      this.#pushHeaders()
+      this.#pushBatch()
     }
   }
 
@@ -120,11 +123,11 @@ export class TarPacker extends ByteReader {
     return this.#chunks.next()
   }
 
-  /** Pushes the padding and headers before the next file with bytes, or the end of the archive. */
-  #pushHeaders(): void {
+  /** Pushes the padding, headers and files before the next body, or the end of the archive. */
+  #pushBatch(): void {
     const parts: Uint8Array[] = [TAR_END.subarray(0, this.#padding)]
     this.#padding = 0
-    for (let headerBytes = 0; headerBytes < MAX_HEADER_BYTES && this.#member === undefined; ) {
+    for (let bytes = 0; bytes < BATCH_BYTES && this.#member === undefined; ) {
       const { value: member, done } = this.#members.next()
       if (done) {
         this.push(Buffer.concat([...parts, TAR_END]))
@@ -132,12 +135,19 @@ export class TarPacker extends ByteReader {
         return
       }
       const header = tarHeader(member)
-      headerBytes += header.length
+      bytes += header.length
       parts.push(header)
       if (member.length === 0) continue
+      const padding = tarPadding(member.length)
+      const body = member.peek?.()
+      if (body?.length === member.length) {
+        bytes += body.length + padding
+        parts.push(body, TAR_END.subarray(0, padding))
+        continue
+      }
       this.#member = member
       this.#left = member.length
-      this.#padding = tarPadding(member.length)
+      this.#padding = padding
     }
     this.push(Buffer.concat(parts))
   }

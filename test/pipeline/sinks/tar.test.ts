@@ -6,10 +6,13 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
+import { Header } from 'tar/header'
 import { runAtOnce } from '../../../src/codec/steps.ts'
+import { tarHeader } from '../../../src/codec/tar-header.ts'
 import { InputError, StorageError } from '../../../src/errors.ts'
 import type { FileEntry, Metainfo } from '../../../src/metainfo/metainfo.ts'
 import { placePaths } from '../../../src/metainfo/paths.ts'
+import { FileSequence } from '../../../src/pipeline/reading/file-sequence.ts'
 import { type TarOptions, tarOf, tarSize } from '../../../src/pipeline/sinks/tar.ts'
 import { type StreamTarOptions, streamTar } from '../../../src/pipeline/stream-tar.ts'
 import { FileReader } from '../../../src/streams/read/file-reader.ts'
@@ -453,4 +456,90 @@ t.test('destroying the archive closes its torrent', async t => {
   stage.destroy()
   await closed
   t.equal(clock.pending, 0)
+})
+
+t.test('headers have the bytes of the library', async t => {
+  const path = fc.stringMatching(/^[ -.0-~]{1,60}(?:\/[ -.0-~]{1,60})?$/)
+  const length = fc.oneof(fc.nat(), fc.nat(8 ** 11 - 1))
+  await fc.assert(
+    fc.property(path, length, fc.boolean(), (path, length, executable) => {
+      const expected = Buffer.alloc(512)
+      const mode = executable ? 0o755 : 0o644
+      const header = new Header({
+        path,
+        size: length,
+        mode,
+        type: 'File',
+        uid: 0,
+        gid: 0,
+        mtime: new Date(0),
+      })
+      if (header.encode(expected)) return
+      t.same(tarHeader({ path, length, executable, hidden: false }), expected)
+    }),
+  )
+})
+
+t.test('small files that are in memory share a chunk, and are not opened', async t => {
+  const files = Array.from({ length: 200 }, (_, at) => ({ path: `f${at}`, length: 1 + ((at * 37) % 900) }))
+  const { archive, content, metainfo } = await archived(files)
+  const opened: number[] = []
+  const packer = tarOf(metainfo, {
+    open: index => {
+      opened.push(index)
+      return bodiesOf({ metainfo, content })(index)
+    },
+    peek: index => {
+      if (index === 50) return undefined
+      const { length, offset } = metainfo.files[index]!
+      return content.subarray(offset, offset + length)
+    },
+  })
+  const parts: Uint8Array[] = []
+  for await (const part of packer) parts.push(part)
+  t.same(Buffer.concat(parts), archive)
+  t.same(opened, [50])
+  t.ok(parts.length < 10, `${parts.length} chunks`)
+})
+
+t.test('a sequence takes small files together, but none that is not read', async t => {
+  const lengths = [10, 20, 30, 40, 300_000, 5, 6]
+  const files = lengths.map((length, at) => ({ path: `f${at}`, length }))
+  const { content, metainfo } = makeTorrent({ files, multiFile: true, pieceLength: 1 << 19 })
+  const taken: [position: number, length: number][] = []
+  let lent = 0
+  const open = () => ({
+    take: async (position: number, length: number) => {
+      taken.push([position, length])
+      lent++
+      return { bytes: content.subarray(position, position + length), release: () => lent-- }
+    },
+    close() {},
+  })
+  const sequence = new FileSequence({ metainfo, open }, { select: index => index !== 2 })
+  const bytesOf = (index: number) => {
+    const { length, offset } = metainfo.files[index]!
+    return content.subarray(offset, offset + length)
+  }
+  const read = async (index: number) => {
+    const parts: Uint8Array[] = []
+    for await (const part of sequence.read(index)) parts.push(part)
+    t.same(Buffer.concat(parts), bytesOf(index))
+  }
+  await read(0)
+  t.same(sequence.peek(1), bytesOf(1))
+  t.equal(sequence.peek(3), undefined)
+  await read(3)
+  t.equal(sequence.peek(4), undefined)
+  await read(4)
+  await read(5)
+  t.same(sequence.peek(6), bytesOf(6))
+  sequence.close()
+  t.equal(lent, 0)
+  t.same(taken, [
+    [0, 30],
+    [60, 40],
+    [100, 300_000],
+    [300_100, 11],
+  ])
 })
