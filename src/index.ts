@@ -81,6 +81,8 @@ export type { NameOptions } from './metainfo/name.ts'
 export { MAX_TORRENT_SIZE, openMetainfo, parse } from './metainfo/parse.ts'
 export type { SourceFile } from './metainfo/source-file.ts'
 export { torrentOf } from './metainfo/torrent.ts'
+export { type FindDamagedBlocksOptions, findDamagedBlocks } from './pipeline/find-damaged-blocks.ts'
+export type { LeafSource } from './pipeline/pieces/block-verification.ts'
 export { type LoadTorrentOptions, loadTorrent, parseTorrent } from './pipeline/sources/load-torrent.ts'
 export { type VerifyOptions, verify } from './pipeline/verify.ts'
 

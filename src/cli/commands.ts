@@ -161,7 +161,16 @@ const VERIFY_COMMAND = defineCommand<[string, string], VerifyFlags>({
   name: 'verify',
   description: 'check the files at PATH; exit code 0 if all pieces are correct',
   arguments: [SOURCE_ARGUMENT, PATH_ARGUMENT],
-  options: [...RESULT_OPTIONS, ...METADATA_OPTIONS],
+  options: [
+    ...RESULT_OPTIONS,
+    ...inGroup('Output:', [
+      {
+        ...{ name: 'blocks', type: 'boolean', own: true },
+        help: 'name the wrong blocks of 16 KiB, by hashes that v2 peers send',
+      },
+    ]),
+    ...METADATA_OPTIONS,
+  ],
   async run([source, path], options) {
     const { verify } = await import('./verify.ts')
     return verify(source, path, options, await createTextReporter(options))

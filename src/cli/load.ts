@@ -64,9 +64,9 @@ export async function loadMetainfo(
   return isMetainfo(parsed) ? parsed : fetchMetainfo(parsed, options, reporter)
 }
 
-/** Fetches the metadata of a magnet link from peers. */
+/** Fetches the metadata of a magnet link from peers, or the piece layers of a .torrent without them. */
 export async function fetchMetainfo(
-  magnet: Magnet,
+  source: Magnet | Metainfo,
   options: LoadMetainfoOptions,
   reporter: Reporter,
 ): Promise<Metainfo> {
@@ -75,7 +75,7 @@ export async function fetchMetainfo(
   try {
     return await runUntilSignal(client, async () => {
       const names = pick(options, 'portableNames')
-      const torrent = await client.add(magnet, { ...torrentOptionsOf(options), ...names, timeout })
+      const torrent = await client.add(source, { ...torrentOptionsOf(options), ...names, timeout })
       return whenReady(torrent, metadataListeners(reporter))
     })
   } finally {

@@ -1,5 +1,7 @@
+import { InputError } from '../errors.ts'
 import { isMetainfo, Layout, type Metainfo, verify as verifyFiles } from '../index.ts'
 import { pick } from '../ports/pick.ts'
+import { type DamagedBlocks, type FileByteRange, findDamagedRanges } from './damaged-ranges.ts'
 import { EXIT_CODES } from './exit.ts'
 import type { LoadMetainfoOptions } from './load.ts'
 import type { Reporter } from './reporter.ts'
@@ -14,6 +16,8 @@ const MAX_NAMED_RANGES = 8
 export interface VerifyFlags extends LoadMetainfoOptions {
   readonly json?: boolean
   readonly quiet?: boolean
+  /** True to ask peers which blocks of a wrong piece are wrong. */
+  readonly blocks?: boolean
 }
 
 /** Hashes the files at `path` and prints the missing and wrong pieces as text or JSON. Returns the exit code. */
@@ -23,25 +27,34 @@ export async function verify(
   options: VerifyFlags,
   reporter: Reporter,
 ): Promise<number> {
-  const { json = false } = options
+  const { blocks = false, json = false } = options
   const metainfo = await loadMetainfo(source, options, reporter)
-  const { pieceCount } = metainfo
+  const { format, pieceCount } = metainfo
+  if (blocks && !metainfo.pieceNodes) {
+    const reason = format === 'v1' ? 'a v1 torrent has no hashes of blocks' : 'no peer sent the piece layers'
+    throw new InputError('ERR_USAGE', `--blocks: ${reason}`)
+  }
   const verified = await verifyFiles(metainfo, path, {
     ...pick(options, 'portableNames'),
     useMainThread: true,
     onProgress: pieces => reporter.reportChecking(pieces, pieceCount),
   })
-  reporter.close()
   const layout = new Layout(metainfo)
   const wrong = Array.from({ length: pieceCount }, (_, index) => index).filter(index => !verified.has(index))
+  let damaged: DamagedBlocks = new Map()
+  if (blocks && wrong.length > 0) {
+    const { fetchDamage } = await import('./fetch-damage.ts')
+    damaged = await fetchDamage(metainfo, path, wrong, options, reporter)
+  }
+  reporter.close()
   // The number of wrong pieces before each piece, because a torrent may have more files than pieces.
   const wrongBefore = new Uint32Array(pieceCount + 1)
   for (let piece = 0; piece < pieceCount; piece++) {
     wrongBefore[piece + 1] = wrongBefore[piece]! + (verified.has(piece) ? 0 : 1)
   }
-  // A piece of a v2 or hybrid torrent lies in one file, so these bytes are exactly the wrong ones.
-  const inOneFile = metainfo.format !== 'v1'
-  const rangesOf = (index: number) => wrongRanges(layout, index, piece => !verified.has(piece))
+  // A piece of a v2 or hybrid torrent lies in one file.
+  const inOneFile = format !== 'v1'
+  const rangesOf = (index: number) => findDamagedRanges(layout, index, verified, damaged)
   const files = metainfo.files.flatMap(({ path, length, pad }, index) => {
     const range = layout.piecesOf(index)
     const bad = range ? wrongBefore[range.last + 1]! - wrongBefore[range.first]! : 0
@@ -52,11 +65,12 @@ export async function verify(
     const { name, infoHash, infoHashV2 } = metainfo
     const result = {
       name,
-      infoHash: metainfo.format === 'v2' ? null : infoHash.toString('hex'),
+      infoHash: format === 'v2' ? null : infoHash.toString('hex'),
       infoHashV2: infoHashV2?.toString('hex') ?? null,
       pieces: pieceCount,
       verified: verified.count,
       wrong,
+      ...(blocks ? { unknownBlocks: wrong.filter(piece => !damaged.has(piece)) } : {}),
       files,
     }
     await printLine(toJson(result))
@@ -69,38 +83,13 @@ export async function verify(
   return verified.full ? EXIT_CODES.ok : EXIT_CODES.notRight
 }
 
-/** Opens the source. What a magnet link needs of the network is loaded for magnet links alone. */
+/** Opens the source. What a magnet link, or a .torrent without piece layers, needs of the network is loaded for these alone. */
 async function loadMetainfo(source: string, options: VerifyFlags, reporter: Reporter): Promise<Metainfo> {
   const opened = await openSource(source, options)
-  if (isMetainfo(opened)) return opened
+  const lacksLayers = isMetainfo(opened) && opened.format !== 'v1' && !opened.pieceNodes
+  if (isMetainfo(opened) && !(lacksLayers && options.blocks)) return opened
   const { fetchMetainfo } = await import('./load.ts')
   return fetchMetainfo(opened, options, reporter)
-}
-
-interface FileByteRange {
-  /** Offset in the file. */
-  readonly offset: number
-  readonly length: number
-}
-
-/** Returns the bytes of a file in wrong pieces. */
-function wrongRanges(
-  layout: Layout,
-  fileIndex: number,
-  isWrong: (piece: number) => boolean,
-): FileByteRange[] {
-  const file = layout.files[fileIndex]!
-  const { first, last } = layout.piecesOf(fileIndex)!
-  const ranges: { offset: number; length: number }[] = []
-  for (let piece = first; piece <= last; piece++) {
-    if (!isWrong(piece)) continue
-    const offset = piece * layout.pieceLength - file.offset
-    const length = Math.min(layout.pieceLength, file.length - offset)
-    const before = ranges.at(-1)
-    if (before && before.offset + before.length === offset) before.length += length
-    else ranges.push({ offset, length })
-  }
-  return ranges
 }
 
 /** Names the first ranges of a file. */

@@ -219,6 +219,15 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
+   * Asks peers for the hashes of the blocks of a piece, 32 bytes for each 16 KiB (BEP 52). Resolves with undefined if no peer
+   * sends them within 10 s, or if the torrent is v1. Rejects with ERR_USAGE while the torrent has no content.
+   */
+  async fetchLeaves(index: number): Promise<Uint8Array | undefined> {
+    if (this.#content) return this.#content.pieces.transfer.leaves.fetchLeaves(index)
+    throw new InputError('ERR_USAGE', 'this torrent has no content yet: await torrent.ready first')
+  }
+
+  /**
    * Opens the bytes from `start` to before `end`, counted from the torrent's start, each as soon as it is verified. They
    * are taken forward, one call at a time, and the source has to be closed. Bytes that are read soon are fetched first.
    */

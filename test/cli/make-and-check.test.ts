@@ -3,9 +3,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
-import { parse } from '../../src/index.ts'
+import { formatAddress, parse } from '../../src/index.ts'
 import { tsdl } from '../helpers/cli.ts'
 import { noise } from '../helpers/metainfo.ts'
+import { client } from '../helpers/swarm.ts'
 import { udpTracker } from '../helpers/udp-tracker.ts'
 import { HYBRID_PIECE_LENGTH, hybridFiles, v2Torrent } from '../helpers/v2-torrent.ts'
 import { webServer } from '../helpers/web-server.ts'
@@ -200,6 +201,38 @@ t.test('verify names the wrong bytes of a v2 or hybrid torrent: blocks if pieces
       { offset: 98_304, length: 1_696 },
     ])
   }
+})
+
+t.test('verify --blocks names the wrong blocks of large pieces, by hashes of one seed', async t => {
+  const bytes = noise(200_000, 7)
+  const cwd = t.testdir({ d: { a: bytes } })
+  await tsdl(['create', 'd/a', '-o', 'x.torrent', '--piece-length', '64K', '--format', 'hybrid'], { cwd })
+  const metainfo = parse(readFileSync(join(cwd, 'x.torrent')))
+  const seed = await client(t, { metainfo, content: bytes, info: metainfo.info })
+  bytes[70_000]! ^= 1
+  writeFileSync(join(cwd, 'd/a'), bytes.subarray(0, 190_000))
+  const args = ['verify', 'x.torrent', 'd', '--blocks', '--bind', '127.0.0.1']
+  const peer = ['--peer', formatAddress(seed.address)]
+  const [text, json, unanswered] = await Promise.all([
+    tsdl([...args, ...peer], { cwd }),
+    tsdl([...args, ...peer, '--json'], { cwd }),
+    tsdl([...args, '--json', '--timeout', '0.1'], { cwd }),
+  ])
+  t.equal(
+    text.stdout.toString(),
+    'a: 3 pieces missing or wrong: bytes 65536-81919, 180224-199999\n1 of 4 pieces are correct\n',
+  )
+  t.match(text, { code: 5, stderr: '' })
+  t.match(jsonOf(json), { wrong: [1, 2, 3], unknownBlocks: [] })
+  t.strictSame(jsonOf(json).files[0].ranges, [
+    { offset: 65_536, length: 16_384 },
+    { offset: 180_224, length: 19_776 },
+  ])
+  t.match(jsonOf(unanswered), { wrong: [1, 2, 3], unknownBlocks: [1, 2] })
+  t.match(unanswered.stderr, /no peer sent the hashes of the blocks of 2 pieces/)
+  await tsdl(['create', 'd/a', '-o', 'v1.torrent', '--format', 'v1'], { cwd })
+  const v1 = await tsdl(['verify', 'v1.torrent', 'd', '--blocks'], { cwd })
+  t.match(v1, { code: 2, stderr: /--blocks: a v1 torrent has no hashes of blocks/ })
 })
 
 t.test('-C continues a file of a v2 torrent after its complete pieces', async t => {

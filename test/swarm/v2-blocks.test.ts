@@ -2,9 +2,15 @@
 import t, { type Test } from 'tap'
 import { countProofs, type HashRange } from '../../src/codec/hash-range.ts'
 import type { BlockRef } from '../../src/codec/message.ts'
-import { noise } from '../helpers/metainfo.ts'
+import type { Metainfo } from '../../src/metainfo/metainfo.ts'
+import { findDamagedBlocks } from '../../src/pipeline/find-damaged-blocks.ts'
+import { Torrent } from '../../src/pipeline/torrent.ts'
+import { verify } from '../../src/pipeline/verify.ts'
+import type { ListingFileSystem } from '../../src/ports/file-system.ts'
+import { WindowStorage } from '../../src/storage/window-storage.ts'
+import { makeTorrent, noise } from '../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
-import { run } from '../helpers/swarm.ts'
+import { client, memoryDisk, run } from '../helpers/swarm.ts'
 import { layersOf, torrentOfFiles, v2Torrent } from '../helpers/v2-torrent.ts'
 
 const BLOCK_BYTES = 16_384
@@ -138,4 +144,64 @@ t.test('the hashes are requested before the blocks, at the start and after a see
     const asked = first('hashRequest', range => range.index === 16 * index)
     t.ok(asked >= 0 && asked < first('request', block => block.index === index), `piece ${index}`)
   }
+})
+
+t.test(
+  'one seed says which blocks of a damaged file are wrong, beyond the end of a short file as well',
+  async t => {
+    const seed = await client(t, torrent)
+    const options = { trackers: false, encryption: 'off', peers: [seed.address] } as const
+    const asking = new Torrent(torrent.metainfo, { ...options, storage: new WindowStorage(), onDemand: true })
+    t.teardown(() => asking.close())
+    const damaged = Buffer.from(content.subarray(0, 2 * PIECE_LENGTH + 3 * BLOCK_BYTES + 1))
+    damaged[PIECE_LENGTH + 5 * BLOCK_BYTES]! ^= 1
+    const disk = memoryDisk()
+    await disk.writeFile('/home/a', damaged)
+    const fs = disk as unknown as ListingFileSystem
+    const verified = await verify(torrent.metainfo, '/home', { fs })
+    t.same([...verified], [0])
+    const asked: number[] = []
+    const progress: number[] = []
+    const leaves = {
+      fetchLeaves: (index: number) => {
+        asked.push(index)
+        return asking.fetchLeaves(index)
+      },
+    }
+    asking.start()
+    const blocks = await findDamagedBlocks(torrent.metainfo, '/home', [1, 2, 3], leaves, {
+      ...{ fs, onProgress: pieces => progress.push(pieces) },
+    })
+    t.same(blocks.get(1), [5])
+    t.same(blocks.get(2), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
+    t.same(blocks.get(3), [0, 1])
+    t.same(asked, [1, 2], 'no peer is asked about a piece after the end of the file')
+    t.same(progress, [1, 2, 3])
+    t.equal(asking.progress.downloaded, 0)
+  },
+)
+
+t.test('damaged blocks: no answer leaves a piece out, and invalid input is rejected', async t => {
+  const disk = memoryDisk()
+  await disk.writeFile('/home/a', Buffer.alloc(content.length))
+  const fs = disk as unknown as ListingFileSystem
+  const find = (
+    metainfo: Metainfo,
+    more = {},
+    fetchLeaves = async (): Promise<Buffer | undefined> => undefined,
+  ) => findDamagedBlocks(metainfo, '/home', [0], { fetchLeaves }, { fs, ...more })
+  t.equal((await find(torrent.metainfo)).size, 0)
+  const usage = { code: 'ERR_USAGE' }
+  await t.rejects(
+    find(makeTorrent({ files: [{ path: 'a', length: 1 }], pieceLength: 16_384 }).metainfo),
+    usage,
+  )
+  await t.rejects(find(torrent.metainfo, { signal: AbortSignal.abort(new Error('enough')) }), /enough/)
+  await t.rejects(
+    find(torrent.metainfo, {}, () => Promise.reject(new Error('no network'))),
+    /no network/,
+  )
+  const idle = new Torrent(torrent.metainfo, { trackers: false })
+  await t.rejects(idle.fetchLeaves(0), usage, 'a torrent without a storage')
+  await idle.close()
 })

@@ -1,4 +1,5 @@
 import { HashAnswers } from '../hashes/hash-answers.ts'
+import type { LeafSource } from './block-verification.ts'
 import { PiecePipeline } from './piece-pipeline.ts'
 import type { PiecePipelineOptions } from './piece-pipeline-options.ts'
 import { PieceReaders, type PieceReadersOptions } from './piece-readers.ts'
@@ -9,6 +10,8 @@ export interface PieceTransferOptions extends PiecePipelineOptions {
   /** Reads verified pieces. */
   readonly reads: PieceUploadOptions['reads']
   readonly superSeed: boolean
+  /** Fetches the hashes of blocks, for a v2 or hybrid torrent. */
+  readonly leaves: LeafSource
 }
 
 /**
@@ -19,13 +22,16 @@ export class PieceTransfer {
   readonly pipeline: PiecePipeline
   readonly upload: PieceUpload
   readonly readers: PieceReaders
+  /** The hashes of blocks from peers. */
+  readonly leaves: LeafSource
   /** The hashes for peers, if the torrent is v2 or hybrid. */
   readonly hashes: HashAnswers | undefined
 
   constructor(options: PieceTransferOptions) {
-    const { metainfo, pieces, reads, random, superSeed, verified } = options
+    const { leaves, metainfo, pieces, reads, random, superSeed, verified } = options
     const { pieceLength } = metainfo
     const { window } = options.storage
+    this.leaves = leaves
     this.pipeline = new PiecePipeline(options)
     for (const index of verified) this.pipeline.addFound(index)
     const { cursors, scheduler } = this.pipeline
