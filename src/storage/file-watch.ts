@@ -42,6 +42,10 @@ export interface FileChanges {
 
 /** Minimum time between the ends of two bursts, milliseconds, so that fast writes cost few stats. */
 const BURST_MS = 5
+/** The same while writes follow each other at once, when the time between two bursts is too short to see changes in it. */
+const MAX_BURST_MS = 80
+/** The longest time between the end of a burst and the next write that follows at once, milliseconds. */
+const CLOSE_GAP_MS = 2.5
 
 /**
  * Remembers the state of each file after our last write, or when we began to verify it. Compares it before our next write
@@ -63,6 +67,8 @@ export class FileWatch {
   readonly #now: () => number
   /** Time of the end of the last burst. */
   #endedAt = Number.NEGATIVE_INFINITY
+  /** Minimum time between the ends of two bursts now, milliseconds. */
+  #burstMs = BURST_MS
 
   constructor(options: FileWatchOptions) {
     this.#options = options
@@ -205,6 +211,8 @@ export class FileWatch {
 
   #begin(index: number, compared: Promise<void>): Burst {
     const burst = { running: 0, writes: 0, compared, due: false, timer: undefined, ending: undefined }
+    const isClose = this.#now() - this.#endedAt < CLOSE_GAP_MS
+    this.#burstMs = isClose ? Math.min(2 * this.#burstMs, MAX_BURST_MS) : BURST_MS
     this.#bursts ??= new Map()
     this.#bursts.set(index, burst)
     return burst
@@ -212,7 +220,7 @@ export class FileWatch {
 
   /** Ends a burst after a write, now or soon. */
   async #leave(index: number, burst: Burst): Promise<void> {
-    if (burst.due || this.#now() - this.#endedAt >= BURST_MS) await this.#end(index, burst)
+    if (burst.due || this.#now() - this.#endedAt >= this.#burstMs) await this.#end(index, burst)
     else burst.timer ??= this.#endLater(index, burst)
   }
 
@@ -228,7 +236,7 @@ export class FileWatch {
     return setTimeout(() => {
       burst.due = true
       void this.#end(index, burst)
-    }, BURST_MS).unref()
+    }, this.#burstMs).unref()
   }
 
   /** Ends a burst without running writes, and remembers the state after it. */

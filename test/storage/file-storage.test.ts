@@ -2,8 +2,10 @@ import * as fs from 'node:fs'
 import { createFsFromVolume, Volume } from 'memfs'
 import t from 'tap'
 import type { FileJobRunner } from '../../src/storage/file-job.ts'
+import { FileStates } from '../../src/storage/file-states.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
 import { FileThreads } from '../../src/storage/file-threads.ts'
+import { FileWatch } from '../../src/storage/file-watch.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { type Disk, jobsIn, readOf, storageSuite } from '../helpers/storage-suite.ts'
 
@@ -95,4 +97,40 @@ t.test('a storage that rests has no file and no directory open, and can be used 
   }
   await storage.close()
   t.equal(open(), 0)
+})
+
+t.test('writes that follow each other at once share comparisons, and others are each compared', async t => {
+  let [now, stats, version] = [0, 0, 1n]
+  const watch = new FileWatch({
+    files: 1,
+    now: () => now,
+    changed: () => {},
+    async stat() {
+      stats++
+      const states = new FileStates(1)
+      states.set(0, { size: 1n, mtimeNs: version, ctimeNs: version, ino: 1n, dev: 1n } as fs.BigIntStats)
+      return states
+    },
+  })
+  const write = async (pause: number) => {
+    now += pause
+    await watch.write(0, async () => {
+      version++
+    })
+  }
+  for (let count = 0; count < 400; count++) await write(1)
+  t.ok(stats < 40, `${stats} comparisons of 400 writes`)
+  await watch.states([0]) // ends the burst
+  t.same(watch.takeNoticed(), [])
+  for (const pause of [3, 10, 3]) {
+    version++ // by another program
+    await write(pause)
+    await watch.states([0])
+    t.same(watch.takeNoticed(), [0])
+    await watch.remember([0])
+    await write(pause)
+    t.same(watch.takeNoticed(), [])
+    await watch.states([0])
+  }
+  await watch.close()
 })

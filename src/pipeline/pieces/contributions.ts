@@ -80,10 +80,15 @@ export class Contributions {
 }
 
 function bytesByGiver(piece: PieceBuffer): Map<unknown, number> {
+  const { blocks, givers } = piece
   const given = new Map<unknown, number>()
-  for (let block = 0; block < piece.blocks; block++) {
-    const giver = piece.givers[block]
-    given.set(giver, (given.get(giver) ?? 0) + piece.blockLength(block))
+  // A giver has often brought many blocks in a row.
+  for (let block = 0, end = 0; block < blocks; block = end) {
+    const giver = givers[block]
+    do end++
+    while (end < blocks && givers[end] === giver)
+    const bytes = (end - block - 1) * piece.blockLength(0) + piece.blockLength(end - 1)
+    given.set(giver, (given.get(giver) ?? 0) + bytes)
   }
   return given
 }
