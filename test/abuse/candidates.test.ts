@@ -12,8 +12,8 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
 /**
- * A download from one seed that begins after so many short connections from one address, each of which claims to listen at
- * another port, where something accepts connections and says nothing.
+ * A download from one seed that begins after many short connections from one address. Each of them claims to listen at
+ * another port, where a silent server accepts connections.
  */
 async function besiege(connections: number) {
   const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 64, pieceLength: 64 * KiB })
@@ -56,14 +56,14 @@ t.test(
       `SEED=${RANDOM_SEED}: ${dialled.length} times, ${new Set(dialled).size} ports; ${took.toFixed(0)} ms`,
     )
     t.ok(dialled.length <= 60, `SEED=${RANDOM_SEED}: ${dialled.length} dials of one host`)
-    // the seed was dialled in vain until it began: once a minute or so by then
+    // the seed was dialled without success until it began: about once a minute by then
     t.ok(took <= 2 * MINUTE_MS, `SEED=${RANDOM_SEED}: ${took} ms`)
   },
 )
 
 const address = (n: number, port = 6881) => ({ host: `20.${(n >> 8) & 255}.${n & 255}.1`, port })
 
-/** What is dialled within a minute if nothing ever answers, 32 at a time. */
+/** The addresses that are dialled within a minute if none answers, 32 at a time. */
 function dialAll(candidates: Candidates, from: number): string[] {
   const hosts: string[] = []
   for (let now = from; now < from + MINUTE_MS; now += 1000) {

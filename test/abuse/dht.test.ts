@@ -9,7 +9,7 @@ import { DHT_PORT, onNetwork, type SimulatedDht } from '../helpers/simulation/dh
 
 const seconds = 1000
 
-/** A machine that sends what it likes and hears what comes back. */
+/** A machine that sends any datagrams, and records the replies. */
 class Stranger {
   readonly host: string
   readonly heard: { readonly message: KrpcMessage | undefined; readonly bytes: Buffer }[] = []

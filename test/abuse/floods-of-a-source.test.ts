@@ -18,7 +18,7 @@ const extended = (id: number, text: string): Message => ({
   payload: Buffer.from(text, 'latin1'),
 })
 
-/** What the flooder repeats. */
+/** The bytes that the flooder repeats. */
 const FLOOD_BYTES: Readonly<Record<string, readonly (Message | Buffer)[]>> = {
   'haves and their opposite': [extended(1, '\0\0\0\x01'), { type: 'have', index: 1 }],
   'have-alls and have-nones': [{ type: 'haveAll' }, { type: 'haveNone' }],

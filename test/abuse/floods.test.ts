@@ -23,7 +23,7 @@ const handshake = encodeHandshake({
   reserved: RESERVED_BYTES.fast,
 })
 
-/** Says its handshake and then the same again and again, as fast as it is read, in a thread of its own. */
+/** Sends a handshake, and then the same message repeatedly, as fast as it is read, in a thread of its own. */
 const FLOODER_SCRIPT = `
 const { parentPort, workerData: { port, head, bytes } } = require('node:worker_threads')
 const socket = require('node:net').connect({ port, host: '127.0.0.1' })

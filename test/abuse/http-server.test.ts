@@ -288,7 +288,7 @@ t.test(
       })
     const alone: number[] = []
     const attacked: number[] = []
-    // noise of the machine only adds: more rounds where it has not let either run be quick yet
+    // noise of the machine only adds: more rounds until both runs were undisturbed once
     const enough = () => fastest(attacked) < 2 * fastest(alone)
     for (let round = 0; round < 3 || (round < 10 && !enough()); round++) {
       alone.push(await download())

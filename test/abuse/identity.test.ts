@@ -14,7 +14,7 @@ interface Attack {
   readonly end?: () => void
 }
 
-/** One honest seed and one leecher: how long the download took, in virtual ms, and what was said meanwhile. */
+/** One honest seed and one leecher. Returns the time of the download in virtual ms, and the warnings. */
 async function download(t: Test, { begin, end }: Attack = {}) {
   const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 128, pieceLength: 64 * KiB })
   const honest = swarm.join({ complete: true, up: 512 * KiB })

@@ -98,7 +98,7 @@ t.test('silent connections from one address do not prevent handshakes from other
   await close()
 })
 
-/** A connection, as far as `ConnectionSlots` looks at it. */
+/** The properties of a connection that `ConnectionSlots` reads. */
 const peerAt = (host: string, more = {}) => ({
   address: { host },
   incoming: true,

@@ -9,7 +9,7 @@ import { metainfoOf, parseMagnet } from '../../src/metainfo/magnet.ts'
 import { openMetainfo, parse, parseInfo } from '../../src/metainfo/parse.ts'
 import { MODULE_ARGUMENTS, moduleOf } from '../helpers/project.ts'
 
-/** What a child process found out about a torrent. */
+/** The measurements of a child process that opens a torrent. */
 interface Report {
   readonly files?: number
   readonly error?: string
@@ -37,7 +37,7 @@ function repeat(count: number, part: (index: number) => string): string {
   return joined.join('')
 }
 
-/** A torrent of one byte, and what else is in `info` and around it. */
+/** A torrent of one byte, with further fields in `info` and beside it. */
 const single = (inside = '', around = '', name = 'a') =>
   Buffer.from(`d${around}4:infod6:lengthi1e4:name${text(name)}12:piece lengthi16384e${pieces(1)}${inside}ee`)
 

@@ -9,7 +9,7 @@ import { flipByte, nextTick } from '../helpers/other-program.ts'
 const PIECE_LENGTH = 65_536
 const CONTENT_LENGTH = 12 * PIECE_LENGTH
 
-/** Downloads slowly, and lets `change` at the files between two pieces. */
+/** Downloads slowly, and calls `change` with the files between two pieces. */
 async function disturbed(t: Test, change: (out: string) => unknown) {
   const files = { a: CONTENT_LENGTH / 2, b: CONTENT_LENGTH / 2 }
   const { path, bytes, file } = await offer(t, { name: 'd', files, pieceLength: PIECE_LENGTH })

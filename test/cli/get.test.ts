@@ -48,7 +48,7 @@ t.test('standard output: progress is reported during the download', async t => {
   const reports = eventsOf(run).filter(({ event }) => event === 'progress')
   t.ok(reports.length >= 1, `${reports.length} reports of progress`)
   t.match(reports[0], { total: bytes.length, peers: 1 })
-  // at times it is the reader that has just been given a piece
+  // sometimes the limit is `reader`, when it has just received a piece
   t.ok(reports.some(({ limit }) => limit === 'network'))
   t.ok(reports[0].verified > 0 && reports[0].verified < bytes.length)
 })

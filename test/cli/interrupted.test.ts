@@ -9,7 +9,7 @@ import { inProject } from '../helpers/project.ts'
 const MiB = 1 << 20
 const CLI_PATH = inProject('dist/cli.js')
 
-/** Shares a file at 600 KiB a second; where, and how much it has given. */
+/** Shares a file at 600 KiB a second. Returns its address, and the number of bytes that it has sent. */
 async function slowSeed(t: Test, dir: string, torrent: string, content: string) {
   const args = [
     CLI_PATH,

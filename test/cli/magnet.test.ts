@@ -142,37 +142,34 @@ async function webServer(t: Test, bytes: Uint8Array): Promise<string> {
   return encodeURIComponent(`http://127.0.0.1:${(server.address() as AddressInfo).port}/x.torrent`)
 }
 
-t.test(
-  'no order is given to a server of this machine because a link names it (xs, as), unless it may',
-  async t => {
-    const offered = await offer(t)
-    const asked: string[] = []
-    const server = createServer(({ url }, response) => {
-      asked.push(url!)
-      response.end(offered.torrent)
-    }).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    t.teardown(() => server.close())
-    const { port } = server.address() as AddressInfo
-    for (const order of ['/admin/delete?all=1', '/admin/delete', '/x.torrent?all=1']) {
-      const url = encodeURIComponent(`http://127.0.0.1:${port}${order}`)
-      const ran = await tsdl([
-        `magnet:?xt=urn:btih:${'ab'.repeat(20)}&xs=${url}&as=${url}`,
-        '--timeout',
-        '300ms',
-        '-o',
-        '-',
-      ])
-      t.equal(ran.code, 3)
-      t.match(ran.stderr, /is not allowed for this request/)
-    }
-    t.same(asked, [])
-    const url = encodeURIComponent(`http://127.0.0.1:${port}/get?id=1`)
-    const ran = await tsdl([linkOf(offered, `&xs=${url}`), '-q', '--allow-local'])
-    t.ok(ran.stdout.equals(offered.bytes), ran.stderr)
-    t.same(asked, ['/get?id=1'])
-  },
-)
+t.test('a link (xs, as) causes no request to a server of this machine, unless that is allowed', async t => {
+  const offered = await offer(t)
+  const asked: string[] = []
+  const server = createServer(({ url }, response) => {
+    asked.push(url!)
+    response.end(offered.torrent)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  for (const order of ['/admin/delete?all=1', '/admin/delete', '/x.torrent?all=1']) {
+    const url = encodeURIComponent(`http://127.0.0.1:${port}${order}`)
+    const ran = await tsdl([
+      `magnet:?xt=urn:btih:${'ab'.repeat(20)}&xs=${url}&as=${url}`,
+      '--timeout',
+      '300ms',
+      '-o',
+      '-',
+    ])
+    t.equal(ran.code, 3)
+    t.match(ran.stderr, /is not allowed for this request/)
+  }
+  t.same(asked, [])
+  const url = encodeURIComponent(`http://127.0.0.1:${port}/get?id=1`)
+  const ran = await tsdl([linkOf(offered, `&xs=${url}`), '-q', '--allow-local'])
+  t.ok(ran.stdout.equals(offered.bytes), ran.stderr)
+  t.same(asked, ['/get?id=1'])
+})
 
 t.test('a .torrent that the link names is taken, if it is the right one (xs)', async t => {
   const [offered, another] = [await offer(t), await offer(t, { name: 'another' })]

@@ -14,7 +14,7 @@ const readInto = promisify(read)
 interface Reader {
   /** Resolves with at most so many bytes; none at the end. */
   read(bytes: number): Promise<Buffer>
-  /** Goes away without reading on. */
+  /** Closes the pipe without reading further. */
   leave(): void
 }
 
@@ -79,7 +79,7 @@ function throughSocket(_: Test, args: string[], options: RunOptions = {}): Piped
 
 const WAYS_TO_READ = { pipe: throughPipe, socket: throughSocket }
 
-/** Reads to the end, in sizes that fit nothing; returns a digest. */
+/** Reads to the end, in odd sizes. Returns a digest. */
 async function digestOf(reader: Reader): Promise<string> {
   const hash = createHash('sha1')
   for (let size = 1; ; size = (size * 7 + 13) % 99_991) {

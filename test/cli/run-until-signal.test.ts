@@ -5,7 +5,7 @@ import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const never = new Promise<never>(() => {})
 
-/** Work that does not end by itself, on a torrent that says goodbye for `goodbye`. */
+/** Work that does not end by itself, on a torrent that closes when `goodbye` settles. */
 function interrupted(goodbye: Promise<void>) {
   const clock = new VirtualClock()
   const closed = { times: 0 }

@@ -18,7 +18,7 @@ t.test('SIGSTOP for longer than --timeout, then SIGCONT: the download goes on, a
         if (stopped || event !== 'progress' || verified === 0) return
         stopped = true
         child.kill('SIGSTOP')
-        await delay(2 * TIMEOUT_MS) // real time, which is what this is about
+        await delay(2 * TIMEOUT_MS) // real time, because the process is really stopped
         child.kill('SIGCONT')
       })
     },

@@ -21,7 +21,7 @@ const { plaintext, rc4 } = CRYPTO_METHODS
 const both = plaintext | rc4
 const hex = (text: string) => Buffer.from(text, 'hex')
 
-/** A source of random bytes that gives this private key and no padding. */
+/** A source of random bytes that returns this private key and no padding. */
 const keyed = (key: Uint8Array) => (length: number) =>
   length === key.length ? Buffer.from(key) : Buffer.alloc(length)
 const KEY_A = Buffer.from(Array.from({ length: 20 }, (_, at) => at + 1))

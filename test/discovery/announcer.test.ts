@@ -22,7 +22,7 @@ function deferred() {
   return { promise, resolve }
 }
 
-/** An announcer over trackers in memory; `answers` says what each does, by URL. Everything is logged. */
+/** An announcer with trackers in memory. `answers` has the behaviour of each, by URL. All calls are logged. */
 function setup(
   tiers: string[][],
   answers: Record<string, (request: AnnounceRequest) => Answer | Promise<Answer>> = {},

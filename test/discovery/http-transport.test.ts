@@ -20,7 +20,7 @@ const request: AnnounceRequest = {
 const announce = (url: string) => new HttpTracker(url, { userAgent: 'tsdl/0' }).announce(request)
 const gzip = { 'Content-Encoding': 'gzip' }
 
-/** A tracker of this script, asked once; nothing of it may be left over. */
+/** Announces once to a tracker with this script. No socket or timer may be left. */
 async function ask(t: Test, script: Script) {
   const tracker = await scriptedTracker(t, script)
   const outcome = await announce(tracker.url).then(

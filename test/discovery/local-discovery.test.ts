@@ -14,7 +14,7 @@ const hex = (byte: number) => hash(byte).toString('hex')
 const info = (address: string, cidr: string, internal = false) =>
   ({ address, cidr, internal, family: address.includes(':') ? 'IPv6' : 'IPv4' }) as NetworkInterfaceInfo
 
-/** One that lives on two interfaces of a network in memory. */
+/** A local discovery on two interfaces of a network in memory. */
 function setup({ failing = [] as string[], only = undefined as { family: 4 | 6 } | undefined } = {}) {
   const clock = new VirtualClock()
   const interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = {
@@ -48,7 +48,7 @@ function setup({ failing = [] as string[], only = undefined as { family: 4 | 6 }
         via = multicast
       },
       send: (packet: Uint8Array, port: number, host: string, done: () => void) => {
-        // As the real one: it looks at the interface when it gets to it.
+        // As the real socket, it reads the interface when it sends.
         queueMicrotask(() => {
           sent.push({
             at: clock.now() / 1000,

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Tiers } from '../../src/discovery/tiers.ts'
 
-/** Chance that leaves every tier as it is. */
+/** Random numbers that leave the order of every tier as it is. */
 const still = () => 0.999_999
 
 t.test('tier by tier, empty tiers none', async t => {

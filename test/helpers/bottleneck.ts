@@ -1,6 +1,6 @@
 import type { Bottleneck } from '../../src/pipeline/diagnosis/bottleneck.ts'
 
-/** A bottleneck of which nothing was measured. */
+/** A bottleneck without measurements. */
 export function bottleneckOf(fields: Partial<Bottleneck> = {}): Bottleneck {
   const shares = { choked: 0, blocks: 0, work: 0, downLimit: 0, disk: 0, reader: null, memory: 0, hash: 0 }
   return {

@@ -57,7 +57,7 @@ export function tsdl(args: readonly string[], options: RunOptions = {}): Promise
   const [command, ...rest] = descriptor === undefined ? argv : ['sh', '-c', WITH_OWN_PID, ...argv]
   const child = spawn(command!, rest, {
     ...(cwd === undefined ? {} : { cwd }),
-    // not NODE_OPTIONS: the test runner's hooks are none of its business
+    // without NODE_OPTIONS, which has the hooks of the test runner
     env: {
       PATH: process.env.PATH,
       XDG_STATE_HOME: STATE_DIRECTORY,

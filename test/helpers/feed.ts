@@ -1,10 +1,10 @@
-/** Feeds a decoder three ways: whole, byte by byte, and in seeded random cuts; all must come to the same. */
+/** Feeds a decoder in three ways: whole, byte by byte, and in seeded random cuts. All results must be equal. */
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Through } from '../../src/streams/stage.ts'
 import { RANDOM_SEED } from './random-seed.ts'
 
-/** What came out of a decoder, and how it ended: by an error, or cleanly. */
+/** The output of a decoder, and its error if it failed. */
 export interface Fed<Out> {
   readonly items: Out[]
   readonly error: (Error & { code?: string }) | undefined
@@ -18,8 +18,9 @@ export interface FeedOptions {
 }
 
 /**
- * @param make a new decoder, which calls `consumed` with each chunk it needs no more: it is scribbled over then
- * @returns what all the ways came to; before an error, the most that any of them brought out
+ * @param make creates a decoder, which calls `consumed` with each chunk that it no longer needs; the chunk is
+ * overwritten then
+ * @returns the common result; before an error, the longest output of any way
  */
 export async function feed<Out>(
   make: (consumed: (chunk: Uint8Array) => void) => Through<Uint8Array, Out>,
@@ -65,7 +66,7 @@ export function run<Out>(decoder: Through<Uint8Array, Out>, chunks: Iterable<Uin
   })
 }
 
-/** Copies of `bytes`, cut at random: mostly short, now and then long. The same seed cuts the same. */
+/** Returns copies of `bytes`, cut at random: mostly short, sometimes long. The same seed gives the same cuts. */
 export function randomCuts(bytes: Uint8Array, seed: number): Uint8Array[] {
   const chance = generator(seed)
   return cut(bytes, () => 1 + Math.floor(chance() * (chance() < 0.8 ? 24 : 4096)))
@@ -82,7 +83,7 @@ export function cut(bytes: Uint8Array, next: () => number): Uint8Array[] {
   return chunks
 }
 
-/** Numbers from 0 to 1 that look random: the same seed, the same numbers (mulberry32). */
+/** Returns pseudo-random numbers from 0 to below 1 (mulberry32). The same seed gives the same numbers. */
 export function generator(seed: number): () => number {
   let state = seed >>> 0
   return () => {

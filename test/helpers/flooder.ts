@@ -1,18 +1,18 @@
-/** A peer in a thread of its own that sends the same bytes as fast as they are taken. */
+/** A peer in a thread of its own that sends the same bytes repeatedly, as fast as they are read. */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
 export interface Flooder {
   readonly address: { readonly host: string; readonly port: number }
-  /** Messages of the flood that were taken so far. */
+  /** Messages of the flood that were read so far. */
   sent(): Promise<number>
   close(): Promise<void>
 }
 
 export interface FloodOptions {
-  /** What it says first: its handshake and whatever goes with it. */
+  /** Its first bytes: a handshake, and messages that follow it. */
   readonly greeting: Uint8Array
-  /** What it says again and again. */
+  /** The bytes that it repeats. */
   readonly flood: Uint8Array
 }
 

@@ -1,7 +1,7 @@
-/** Runs of each size. With three, all of one size can fall on a slow moment. */
+/** Number of runs of each size. With three, all runs of one size could be disturbed. */
 const RUN_COUNT = 8
 
-/** Milliseconds of CPU that `work` takes: what other processes of the machine do is not in it. */
+/** Returns the CPU time of `work` in milliseconds, without that of other processes. */
 function cpuOf(work: () => void): number {
   const before = process.cpuUsage()
   work()

@@ -94,7 +94,7 @@ export function pieceOf({ metainfo, content }: MadeTorrent, index: number): Buff
   return content.subarray(index * metainfo.pieceLength, (index + 1) * metainfo.pieceLength)
 }
 
-/** `length` bytes that look random and are the same for the same seed. */
+/** Returns `length` pseudo-random bytes, the same for the same seed. */
 export function noise(length: number, seed: number): Buffer {
   const key = sha1(Buffer.from(`noise ${seed}`)).subarray(0, 16)
   return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length))
@@ -120,7 +120,7 @@ function infoFile(file: FileEntry, name: string): { [key: string]: Value } {
 
 type Value = number | string | Uint8Array | readonly Value[] | { readonly [key: string]: Value }
 
-/** Bencoding in few words, so that tests of the real encoder have something to be compared with. */
+/** A minimal bencoder, with which tests compare the real one. */
 function encode(value: Value): Buffer {
   if (typeof value === 'number') return Buffer.from(`i${value}e`)
   if (typeof value === 'string') return encode(Buffer.from(value))

@@ -1,4 +1,4 @@
-/** What another program may do to files while tsdl runs. */
+/** Changes of files as by another program while tsdl runs. */
 import * as fs from 'node:fs/promises'
 import { join } from 'node:path'
 

@@ -1,4 +1,4 @@
-/** What every home of files must do, run on memfs and again on a real directory. */
+/** The tests that every storage in files has to pass, on memfs and in a real directory. */
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { FileSystem } from '../../src/ports/file-system.ts'
@@ -6,7 +6,7 @@ import { type FileJobRunner, runFileJob } from '../../src/storage/file-job.ts'
 import { FileStorage, type FileStorageOptions } from '../../src/storage/file-storage.ts'
 import { type FileSpec, type MadeTorrent, makeTorrent, noise } from './metainfo.ts'
 
-/** The functions by which tests look behind the storage's back; node's and memfs's `fs.promises` have them. */
+/** The functions with which tests read and change files directly. `fs.promises` of Node and of memfs has them. */
 export interface Disk extends FileSystem {
   readFile(path: string): Promise<unknown>
   writeFile(path: string, data: Uint8Array | string): Promise<void>

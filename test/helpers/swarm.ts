@@ -1,4 +1,4 @@
-/** Whole downloads for tests: onto memfs, everything that happened is kept, and nothing may be left of them. */
+/** Whole downloads for tests, to memfs. Their events are recorded, and they must leave no open handle. */
 import { setImmediate as turn } from 'node:timers/promises'
 import { createFsFromVolume, Volume } from 'memfs'
 import type { Test } from 'tap'
@@ -22,7 +22,7 @@ export function memoryDisk(): Disk {
   return createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
 }
 
-/** What a torrent said, in order. */
+/** The events of a torrent, in order. */
 export function log(torrent: Torrent) {
   const heard = {
     events: [] as string[],

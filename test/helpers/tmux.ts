@@ -18,7 +18,7 @@ export const NO_TMUX = hasTmux() ? false : 'tmux is not installed'
 /** A shell in a terminal of its own. `tsdl` is a command there. */
 export class Tmux {
   readonly #socket: string
-  /** A client of tmux that prints a line for whatever the terminal gets. */
+  /** A client of tmux that prints a line for each output of the terminal. */
   readonly #observer: ChildProcess
 
   constructor(t: Test, { columns = 80, env = {} }: { columns?: number; env?: Record<string, string> } = {}) {

@@ -6,7 +6,7 @@ import { type Encodable, encode } from '../../src/codec/bencode.ts'
 import { encodePeers4, type PeerAddress } from '../../src/codec/compact.ts'
 import { Conditions } from './conditions.ts'
 
-/** One request as the tracker got it. */
+/** One request that the tracker received. */
 export interface SeenAnnounce {
   /** Path and query, as they stood on the wire. */
   readonly target: string
@@ -25,11 +25,11 @@ export interface ScriptedReply {
   readonly body?: Buffer | Encodable
   /** In place of all of the above: what goes over the socket, each item in a turn of its own. */
   readonly raw?: Iterable<Buffer | string>
-  /** Leaves the connection open, after what was to be said. */
+  /** True to leave the connection open after the answer. */
   readonly hang?: boolean
 }
 
-/** What to answer: the same always, or whatever a function says about this request, the n-th from 0. */
+/** The answer to every request, or a function that returns it for a request and its number, from 0. */
 export type Script =
   | ScriptedReply
   | ((announce: SeenAnnounce, n: number) => ScriptedReply | Promise<ScriptedReply>)

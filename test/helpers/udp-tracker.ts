@@ -7,7 +7,7 @@ import type { VirtualClock } from './virtual-clock.ts'
 export const CONNECTION_ID = Buffer.from('c0ffee00c0ffee00', 'hex')
 const ACTION_NAMES = ['connect', 'announce', 'scrape']
 
-/** One packet as a tracker got it. */
+/** One packet that a tracker received. */
 export interface SeenPacket {
   readonly action: string
   readonly packet: Buffer
@@ -48,10 +48,10 @@ export const answers = {
     Buffer.concat([number(3), transaction, Buffer.from(text)]),
 }
 
-/** What a tracker sends back: nothing, or some packets, all of them in order. */
+/** The packets that a tracker sends back, in order; none for no answer. */
 export type UdpScript = (seen: SeenPacket, n: number) => readonly Uint8Array[]
 
-/** One that answers all that it is asked; no peers, counts 1, 2, 3. */
+/** A script that answers all requests, with no peers and the counts 1, 2 and 3. */
 export const obliging: UdpScript = seen => {
   if (seen.action === 'connect') return [answers.connect(seen)]
   if (seen.action === 'scrape') return [answers.scrape(seen, 1, 2, 3)]

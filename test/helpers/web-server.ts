@@ -1,4 +1,4 @@
-/** An HTTP server on loopback that has the files of a torrent, and answers as its script says. */
+/** An HTTP server on loopback that serves the files of a torrent, and answers by a script. */
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -26,7 +26,10 @@ export interface WebServer {
   until(met: () => boolean): Promise<void>
 }
 
-/** Opens one, closed at the end of test `t`. Without a script it is honest. Files lie below `/` as the torrent has them. */
+/**
+ * Opens a server until the end of test `t`. Without a script it is honest. The files are below `/`, with the paths of
+ * the torrent.
+ */
 export async function webServer(
   t: { teardown(call: () => unknown): unknown },
   { metainfo, content }: MadeTorrent,

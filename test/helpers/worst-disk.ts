@@ -1,4 +1,7 @@
-/** A disk that loses all it may lose: what was not synced when the power failed is zeros, and looks as it did. */
+/**
+ * A disk that loses as much as it may at a power failure: bytes that were not synced become zeros, while the states of
+ * files stay.
+ */
 import type { FileHandle, FileState, FileSystem } from '../../src/ports/file-system.ts'
 import type { Disk } from './storage-suite.ts'
 

@@ -5,7 +5,8 @@ import { fetchWithLibtorrent, noLibtorrent, seedWithLibtorrent } from '../helper
 import { scratch } from '../helpers/counterparts/process.ts'
 import { noTransmission, seedWithTransmission } from '../helpers/counterparts/transmission.ts'
 
-// Without us: when these fail, it is the launchers or the machine; when only the others do, it is our client.
+// Downloads between other clients. If these fail, the launchers or the machine are at fault; if only other tests fail,
+// our client is.
 const seeds = [
   { name: 'libtorrent', start: seedWithLibtorrent, skip: noLibtorrent },
   { name: 'aria2', start: seedWithAria2, skip: noLibtorrent || noAria2 },

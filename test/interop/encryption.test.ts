@@ -15,7 +15,7 @@ import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
 // transmission takes ten seconds before it gives anything: others go on meanwhile
 t.jobs = 4
 
-/** Bytes: what passes is to be encrypted, not to be much. */
+/** Bytes. A small content is enough to test encryption. */
 const CONTENT_BYTES = 1 << 20
 /** What it takes to demand encryption of each, and of libtorrent what is to follow the handshake. */
 const LIBTORRENT_POLICIES = ['require-rc4', 'require-plaintext', 'require'] as const

@@ -15,7 +15,7 @@ import { inProject, TYPESCRIPT_FLAG } from '../helpers/project.ts'
 const helper = (name: string) => inProject(`test/helpers/counterparts/${name}`)
 const MiB = 1 << 20
 
-// Each waits for others, most of the time.
+// These tests wait for other programs most of the time.
 t.jobs = 3
 
 /** Milliseconds within which they must have found each other. */
@@ -33,7 +33,7 @@ async function said(program: Running, pattern: RegExp): Promise<string[]> {
   }
 }
 
-/** A libtorrent that tells how it found its peers. */
+/** A libtorrent that prints the sources of its peers. */
 async function libtorrent(t: Test, args: readonly string[], network: readonly string[] = []) {
   const program = startProgram(t, [...network, '/usr/bin/python3', helper('libtorrent-finding.py'), ...args])
   const [, port = ''] = await said(program, /listening (\d+)/)

@@ -27,7 +27,7 @@ const made = makeTorrent({
   pieceLength: PIECE_LENGTH,
 })
 
-/** A peer that answers requests when it is let. */
+/** A peer that answers requests when the test allows it. */
 function gated() {
   const waiting: [BlockRef, Wire][] = []
   const asked: number[] = []

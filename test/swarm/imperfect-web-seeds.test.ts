@@ -1,4 +1,4 @@
-/** Web seeds that are not perfect, each as the only source, with time in our hands. */
+/** Web seeds with faults, each as the only source, in virtual time. */
 import t, { type Test } from 'tap'
 import { stream } from '../../src/pipeline/stream.ts'
 import type { HttpOpen, HttpResponse } from '../../src/ports/http-client.ts'
@@ -16,7 +16,7 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 import { webServer } from '../helpers/web-server.ts'
 
 const PIECE_LENGTH = 65536
-/** Longer than what is read and thrown away without another thought. */
+/** Longer than the maximum that is read and discarded. */
 const long = makeTorrent({
   files: [{ path: 'long', length: 12 * 1024 * 1024 + 77 }],
   pieceLength: PIECE_LENGTH,

@@ -53,13 +53,13 @@ const { info } = made
 type Answer = (piece: number, wire: Wire, say: (message: MetadataMessage) => void) => void
 
 interface DonorScript {
-  /** As its extended handshake says. @default how many there are; null: says none */
+  /** The size in its extended handshake; null for none. @default the actual size */
   readonly size?: number | null
-  /** What it says to a request. @default the piece */
+  /** Its answer to a request. @default the piece */
   readonly answer?: Answer
-  /** When it offers what it has. @default at once */
+  /** When it sends its extended handshake. @default at once */
   readonly after?: Promise<unknown>
-  /** What it says after its handshakes. */
+  /** Its messages after the handshakes. */
   readonly more?: (wire: Wire) => void
   /** The torrent that it is for. */
   readonly of?: MadeTorrent
@@ -107,7 +107,7 @@ async function donor(t: Owner, { size, answer, after, more, of = made }: DonorSc
   return Object.assign(peer, { asked })
 }
 
-/** Fetches from these peers alone, and keeps what was complained of. */
+/** Fetches the metadata from these peers alone, and records the warnings. */
 function fetching(peers: readonly ScriptedPeer[], options: FetchMetadataOptions = {}, of = made) {
   const warnings: string[] = []
   const magnet = parseMagnet(of.metainfo.infoHash.toString('hex'))

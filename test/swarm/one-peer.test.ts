@@ -1,4 +1,4 @@
-/** Downloads from a single peer: no second one helps, so whatever is forgotten about it shows. */
+/** Downloads from a single peer. No second peer helps, so each fault in its handling shows. */
 
 import fc from 'fast-check'
 import t from 'tap'
@@ -61,7 +61,7 @@ const HONEST_MANNERS: Manners = {
   spells: [],
 }
 
-/** What these manners cost at most, in virtual ms and in blocks that come twice. */
+/** Returns the maximum cost of a behaviour, in virtual ms and in blocks that are received twice. */
 function costOf({ fast, pace, queue, faults, spells }: Manners, latency: number) {
   const count = (kind: Fault['kind']) => faults.filter(fault => fault.kind === kind).length
   const late = faults.reduce((sum, fault) => sum + (fault.kind === 'late' ? fault.ms : 0), 0)

@@ -1,4 +1,4 @@
-/** `pause` and `resume`, in every state, with one source: no second one hides what is forgotten about it. */
+/** `pause` and `resume`, in every state, with one source, because a second one would hide faults. */
 import t, { type Test } from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
 import { parseExtendedHandshake } from '../../src/codec/extended.ts'

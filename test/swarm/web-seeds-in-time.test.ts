@@ -1,4 +1,4 @@
-/** Web seeds with time in our hands: no socket, every answer comes when its script says so. */
+/** Web seeds in virtual time: there is no socket, and each answer comes when the script says so. */
 import t, { type Test } from 'tap'
 import type { HttpOpen, HttpOpenOptions, HttpResponse } from '../../src/ports/http-client.ts'
 import { cut, generator, randomCuts } from '../helpers/feed.ts'
@@ -21,7 +21,7 @@ interface Asked {
 
 type Site = (asked: Asked, n: number) => HttpResponse | Promise<HttpResponse>
 
-/** The clock, what was asked of each host, and how to ask. */
+/** The clock, the requests to each host, and the function that sends them. */
 function web(sites: Record<string, Site>) {
   const clock = new VirtualClock()
   const asked: Record<string, Asked[]> = {}

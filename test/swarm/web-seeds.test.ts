@@ -117,7 +117,7 @@ t.test('a server without ranges serves files that are not long', async t => {
   t.same(await file(QUOTED_NAME), made.content)
 })
 
-/** What servers do that they must not, and what is said of it. */
+/** Faults of servers, and the warnings about them. */
 const WRONG_ANSWERS: Record<string, { script: WebScript; why: RegExp }> = {
   'not found': { script: (_, response) => response.writeHead(404).end(), why: /HTTP 404/ },
   forbidden: { script: (_, response) => response.writeHead(403).end('no'), why: /HTTP 403/ },

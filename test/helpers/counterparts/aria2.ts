@@ -6,7 +6,7 @@ import { freePort, listens, ready } from './ready.ts'
 
 export const noAria2 = without('aria2c', '--version')
 
-/** Starts aria2 as a seed of `content`, with these options too; gives its address. */
+/** Starts aria2 as a seed of `content`, with further options. Returns its address. */
 export async function seedWithAria2(t: Test, content: Content, more: readonly string[] = []) {
   const port = await freePort()
   const seed = startProgram(t, [
@@ -15,7 +15,7 @@ export async function seedWithAria2(t: Test, content: Content, more: readonly st
     '--interface=127.0.0.1',
     `--listen-port=${port}`,
     `--dir=${content.dir}`,
-    // Believes that the files are right, and never has shared enough.
+    // It does not check the files, and shares without a limit.
     '--check-integrity=false',
     '--bt-seed-unverified=true',
     '--seed-ratio=0',
@@ -28,7 +28,10 @@ export async function seedWithAria2(t: Test, content: Content, more: readonly st
   return more.length > 0 ? listens(seed, port) : ready(seed, port, content)
 }
 
-/** Fetches `content` into `dir` with aria2, from the peers that its trackers and `tracker` name, itself at `host`; gives what it complained of, and ''. */
+/**
+ * Downloads `content` to `dir` with aria2 at the address `host`, from the peers that its trackers and `tracker` name.
+ * Returns its errors, '' for none.
+ */
 export async function fetchWithAria2(
   t: Test,
   content: Content,

@@ -10,7 +10,7 @@ import type { Content } from './content.ts'
 const cli = inProject('dist/cli.js')
 const entry = pathToFileURL(inProject('dist/index.js'))
 
-/** How a run of the command line ended. */
+/** The result of a run of the command line. */
 export interface BlockRun {
   readonly code: number | null
   readonly stderr: string
@@ -32,7 +32,7 @@ export interface JsonEvent {
   readonly state?: string
 }
 
-/** What a run may be given besides its arguments. */
+/** Options of a run besides its arguments. */
 export interface RunOptions {
   /** A file that standard output is sent to, as the shell's `>` does. */
   readonly to?: string
@@ -73,13 +73,15 @@ export async function runClient(
   return { code, stderr, events }
 }
 
-/** The built library, as its user imports it. Not a static import: its types come from src/, which needs no build. */
+/**
+ * The built library, as users import it. The import is dynamic, because the types come from src/, which needs no build.
+ */
 export const library = (): Promise<typeof import('../../../src/index.ts')> => import(entry.href)
 
 /** Options with which the library contacts no peers but those that are given. */
 const ALONE_COMMAND = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' }
 
-/** Fetches `content` into `dir` with the library. */
+/** Downloads `content` to `dir` with the library. */
 export async function fetchWithLibrary(content: Content, peers: readonly string[], dir: string) {
   const { download, parse, parseAddress } = await library()
   const options = { ...ALONE_COMMAND, output: dir, peers: peers.map(parseAddress) }
@@ -88,7 +90,7 @@ export async function fetchWithLibrary(content: Content, peers: readonly string[
   await torrent.close()
 }
 
-/** Reads the one file of `content` with the library, keeping none of it; gives its SHA-1, hex. */
+/** Reads the one file of `content` with the library, and keeps no byte of it. Returns its SHA-1 in hex. */
 export async function streamWithLibrary(content: Content, peers: readonly string[]) {
   const { parse, parseAddress, stream } = await library()
   const options = { ...ALONE_COMMAND, peers: peers.map(parseAddress) }

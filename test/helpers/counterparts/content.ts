@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:f
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-/** What is shared in a test: files under `dir`, the torrent that names them, and how to know them again. */
+/** The content of a test: files below `dir`, their torrent, and their hashes. */
 export interface Content {
   /** Holds the file, or the folder of files, called `name`. */
   readonly dir: string
@@ -38,7 +38,9 @@ export function publicFile(dir: string, size: number) {
   return makeContent(dir, 'public.bin', [{ path: [], length: size - 12_345 }], 'public')
 }
 
-/** Files that begin and end anywhere in a piece: one empty, one of a byte, names with spaces and of other scripts. */
+/**
+ * Files that begin and end within pieces. One is empty, one has a single byte, and names have spaces and other scripts.
+ */
 export function oddFiles(dir: string, size: number) {
   return makeContent(dir, 'odd files', [
     { path: ['a first part.bin'], length: Math.floor(size * 0.6) + 1 },
@@ -116,7 +118,7 @@ export async function announcedAt(url: string, content: Content): Promise<Conten
 
 type Value = number | string | Buffer | Value[] | { [key: string]: Value }
 
-/** Bencoding of the test's own: ours would prove nothing by agreeing with itself. */
+/** An own bencoder of the tests, so that the codec of tsdl is not compared with itself. */
 function encode(value: Value): Buffer {
   if (typeof value === 'number') return Buffer.from(`i${value}e`)
   if (typeof value === 'string') return encode(Buffer.from(value))
@@ -129,7 +131,7 @@ function encode(value: Value): Buffer {
   return Buffer.concat([Buffer.from(Array.isArray(value) ? 'l' : 'd'), ...parts, Buffer.from('e')])
 }
 
-/** What differs between `content` and what lies under `dir`: empty when every byte is right. */
+/** Returns the differences between `content` and the files below `dir`: '' if every byte is right. */
 export async function differences(content: Content, dir: string) {
   const wrong: string[] = []
   for (const { path, length, sha1 } of content.files) {

@@ -5,7 +5,7 @@ import { fetchWithLibrary, runClient, streamWithLibrary } from './client.ts'
 import { type Content, differences, sha1Of } from './content.ts'
 import { scratch } from './process.ts'
 
-/** Fetches one file over each of our faces: a folder, standard output, the library. */
+/** Downloads one file in each way: to a directory, to standard output, and with the library. */
 export async function fetchesOneFile(t: Test, content: Content, peers: readonly string[]) {
   const [file] = content.files
   await t.test('to a folder', async t => {
@@ -31,7 +31,7 @@ export async function fetchesOneFile(t: Test, content: Content, peers: readonly 
   })
 }
 
-/** Fetches several files into a folder. */
+/** Downloads several files to a directory. */
 export async function fetchesFolder(t: Test, content: Content, peers: readonly string[]) {
   const out = scratch(t)
   const { code, stderr } = await runClient(content, peers, ['-o', out, '-q'])

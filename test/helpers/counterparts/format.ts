@@ -4,7 +4,7 @@ import { create } from '../../../src/hashing/create-torrent.ts'
 import type { TorrentFormat } from '../../../src/metainfo/metainfo.ts'
 import type { Content } from './content.ts'
 
-/** How a torrent of another format differs. */
+/** Options of a torrent in another format. */
 export interface FormatOptions {
   /** @default 64 KiB */
   readonly pieceLength?: number

@@ -11,7 +11,7 @@ export async function gatheringTracker(t: Test, count: number) {
   return scriptedTracker(t, async ({ params, event }): Promise<ScriptedReply> => {
     const port = Number(params.port)
     if (event === 'stopped') return { body: peersBody([]) }
-    // A client at another address than 127.0.0.1 names it.
+    // The address of a client, if it is not 127.0.0.1.
     peers.set(port, params.ip?.toString() ?? '127.0.0.1')
     if (peers.size >= count) gather()
     await gathered

@@ -8,7 +8,10 @@ import { getWithTsdl, type ListeningTsdl } from './tsdl.ts'
 /** Seconds that its download takes: enough for most clients to start meanwhile. */
 const RUN_SECONDS = 8
 
-/** A tsdl that downloads `content` from a slow seed that it alone knows, and dials `peers` as well; it stays when it is done. */
+/**
+ * Starts a tsdl that downloads `content` from a slow seed that no other client knows, and dials `peers` as well. It
+ * continues to share when it is complete.
+ */
 export async function slowGet(
   t: Test,
   content: Content,
@@ -26,7 +29,7 @@ export async function halfWay(t: Test, content: Content) {
   return tsdl
 }
 
-/** The progress that tells that bytes were given while others were still missing. */
+/** Returns the progress that shows uploaded bytes while others were still missing. */
 export function gaveHalfWay(tsdl: ListeningTsdl, content: Content): JsonEvent | undefined {
   return tsdl
     .events()

@@ -12,10 +12,10 @@ const python = '/usr/bin/python3'
 
 export const noLibtorrent = without(python, '-c', 'import libtorrent')
 
-/** What libtorrent wants of encryption: the policies of libtorrent-peer.py. */
+/** The encryption policies of libtorrent-peer.py. */
 export type EncryptionPolicy = 'require' | 'require-rc4' | 'require-plaintext'
 
-/** Starts libtorrent as a seed of `content`, sending at most `rate` bytes a second; gives its address. */
+/** Starts libtorrent as a seed of `content` that sends at most `rate` bytes a second. Returns its address. */
 export async function seedWithLibtorrent(t: Test, content: Content, rate = 0, policy?: EncryptionPolicy) {
   const port = await freePort()
   const seed = startProgram(t, [
@@ -31,7 +31,10 @@ export async function seedWithLibtorrent(t: Test, content: Content, rate = 0, po
   return policy ? listens(seed, port) : ready(seed, port, content)
 }
 
-/** Fetches `content` into `dir` with libtorrent, from `peers` and those that its trackers name, itself at `host`; gives what it complained of, and ''. */
+/**
+ * Downloads `content` to `dir` with libtorrent at the address `host`, from `peers` and those that its trackers name.
+ * Returns its errors, '' for none.
+ */
 export async function fetchWithLibtorrent(
   t: Test,
   content: Content,

@@ -9,7 +9,7 @@ import { seedWithTsdl, startTsdl } from './tsdl.ts'
 const SAMPLE_RATE = 44_100
 const FRAME_BYTES = 4
 
-/** A file that players know: three minutes of a stereo WAV, about 32 MB. */
+/** A file that players can play: three minutes of a stereo WAV, about 32 MB. */
 export const MEDIA_FILE = { name: 'noise.wav', seconds: 180 } as const
 
 /** A WAV of noise, 16 bits, two channels. */
@@ -32,7 +32,7 @@ function wav(seconds: number): Buffer {
   return Buffer.concat([head, noise])
 }
 
-/** A file that `tsdl serve` has nothing of yet, and a seed on loopback that has all. */
+/** A file of which `tsdl serve` has no byte, and a seed on loopback that has all of it. */
 export interface ServedMedia {
   readonly bytes: Buffer
   /** Where it is served. */

@@ -4,11 +4,11 @@ import type { Test } from 'tap'
 import { scratch, startProgram, without } from './process.ts'
 import { freePort, listens } from './ready.ts'
 
-// Debian puts it where only root looks.
+// Debian installs it in a directory that only root has in its PATH.
 const NGINX_PATH = '/usr/sbin/nginx'
 export const noNginx = without(NGINX_PATH, '-v')
 
-/** Starts nginx over a directory; gives the URL where that is. @param ranges whether it answers ranges of a file */
+/** Starts nginx for a directory. Returns its URL. @param ranges true if it supports ranges */
 export async function startNginx(t: Test, root: string, { ranges = true } = {}) {
   const dir = scratch(t)
   mkdirSync(join(dir, 'logs'))

@@ -23,8 +23,8 @@ export const noNetwork =
   'no network of its own can be made here'
 
 /**
- * A network of test `t`'s own, without a way out, where this machine is 10.9.0.1, 10.9.0.2 and fd09::1; gives what a command has
- * to begin with to run in it.
+ * Creates a network for test `t`, without a route to others, in which this machine is 10.9.0.1, 10.9.0.2 and fd09::1.
+ * Returns the prefix of commands that run in it.
  */
 export async function ownNetwork(t: Test): Promise<readonly string[]> {
   const holder = startProgram(t, [

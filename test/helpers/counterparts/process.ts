@@ -14,7 +14,7 @@ export interface Running {
 // The kernel ends the program when the test is killed, which no handler in the test could do.
 const leash = spawnSync('setpriv', ['--version']).status === 0 ? ['setpriv', '--pdeathsig', 'KILL'] : []
 
-/** Starts a program that lives as long as `t`: it is killed by its pid at teardown, however the test went. */
+/** Starts a program that runs as long as `t`: it is killed at the teardown, also if the test failed. */
 export function startProgram(t: Test, command: readonly string[]): Running {
   const [program = '', ...args] = [...leash, ...command]
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
@@ -39,8 +39,8 @@ export function scratch(t: Test) {
 }
 
 /**
- * Why a test is skipped for want of `command`, or `false` when it must run; with CI set it must in any case,
- * since an absent program would otherwise look like a passed test.
+ * Returns the reason to skip a test if `command` is missing, or false. With CI set the test always runs, because a
+ * missing program would otherwise look like a passed test.
  */
 export function without(program: string, ...args: string[]): string | false {
   if (process.env.CI) return false

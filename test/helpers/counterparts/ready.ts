@@ -18,8 +18,8 @@ export async function freePort() {
 }
 
 /**
- * Waits until a seed answers for `content` and claims to have all of it: an open port alone says neither
- * that the torrent was added nor that its files were found.
+ * Waits until a seed answers for `content` and claims to have all of it: an open port does not show that the torrent
+ * was added and its files were found.
  * @returns its address, HOST:PORT
  */
 export async function ready(seed: Running, port: number, content: Content) {

@@ -9,13 +9,16 @@ import { freePort, ready } from './ready.ts'
 
 export const noTransmission = without('transmission-daemon', '--version')
 
-/** It unchokes every ten seconds and sends each half second, a window at most: what it shares is kept small. */
+/** It unchokes every ten seconds, and sends one window every half second. So its content is small. */
 export const TRANSMISSION_SIZE = 8 << 20
 
-/** Milliseconds within which it must have fetched what a test gives it. */
+/** Milliseconds within which it must have downloaded the content of a test. */
 const PATIENCE_MS = 50_000
 
-/** Starts transmission as a seed of `content`; gives its address, which has to be dialled: it ignores peers at 127.x. */
+/**
+ * Starts transmission as a seed of `content`. Returns its address, which has to be dialled, because it ignores peers at
+ * 127.x.
+ */
 export async function seedWithTransmission(t: Test, content: Content, more: readonly string[] = []) {
   const { config, daemon, port, rpcPort } = await start(t, content, content.dir, more)
   if (more.length === 0) {
@@ -28,12 +31,15 @@ export async function seedWithTransmission(t: Test, content: Content, more: read
   return `127.0.0.1:${port}`
 }
 
-/** What transmission writes of `content`: it makes no file that has no bytes. */
+/** The files that transmission writes of `content`: it creates no empty files. */
 export function asTransmissionWrites(content: Content): Content {
   return { ...content, files: content.files.filter(({ length }) => length > 0) }
 }
 
-/** Starts transmission with nothing of `content`; peers have to dial its `address`, and it keeps one from each of theirs. */
+/**
+ * Starts transmission without any byte of `content`. Peers have to dial its `address`, and it keeps one connection from
+ * each address.
+ */
 export async function leechWithTransmission(
   t: Test,
   content: Content,
@@ -41,12 +47,13 @@ export async function leechWithTransmission(
   more: readonly string[] = [],
 ) {
   const { daemon, port, rpcPort } = await start(t, content, dir, more)
-  // Asked over its RPC: a probe of ours would be at the address of its peers, and it drops the second from one address.
+  // It is asked over its RPC: a probe of ours would come from the address of its peers, and it drops the second
+  // connection of an address.
   await waitForMissing(daemon, rpcPort, left => left === content.length)
   return leeching(daemon, port, rpcPort)
 }
 
-/** As `leechWithTransmission`, with nothing but a magnet link. */
+/** As `leechWithTransmission`, but with a magnet link. */
 export async function leechLinkWithTransmission(t: Test, link: string, dir: string) {
   const { daemon, port, rpcPort } = await start(t, undefined, dir)
   for (const deadline = Date.now() + PATIENCE_MS; ; await delay(50)) {
@@ -59,7 +66,7 @@ export async function leechLinkWithTransmission(t: Test, link: string, dir: stri
 function leeching(daemon: Running, port: number, rpcPort: number) {
   return {
     address: `127.0.0.1:${port}`,
-    /** Resolves once it has everything, and has ended: only then is all that it holds in its files. */
+    /** Resolves once it is complete and has ended, because only then all bytes are in its files. */
     async finished() {
       await waitForMissing(daemon, rpcPort, left => left === 0)
       daemon.child.kill('SIGTERM')
@@ -79,7 +86,10 @@ async function waitForMissing(daemon: Running, rpcPort: number, met: (left: numb
   }
 }
 
-/** Bytes that its one torrent still lacks; NaN while it does not answer, or has not looked at its folder, or knows no more than a link. */
+/**
+ * Returns the missing bytes of its one torrent; NaN while it does not answer, has not read its directory, or has only a
+ * link.
+ */
 async function missing(rpcPort: number): Promise<number> {
   const fields = ['leftUntilDone', 'metadataPercentComplete']
   const [torrent] = (await ask(rpcPort, 'torrent-get', { fields }).catch(() => undefined))?.torrents ?? []
@@ -90,7 +100,7 @@ interface Reply {
   readonly torrents?: readonly { leftUntilDone: number; metadataPercentComplete: number }[]
 }
 
-/** Asks it over its RPC. */
+/** Sends a request to its RPC. */
 async function ask(rpcPort: number, method: string, args: object): Promise<Reply> {
   const url = `http://127.0.0.1:${rpcPort}/transmission/rpc`
   const body = JSON.stringify({ method, arguments: args })
@@ -103,7 +113,7 @@ async function ask(rpcPort: number, method: string, args: object): Promise<Reply
 
 async function start(t: Test, content: Content | undefined, dir: string, more: readonly string[] = []) {
   const config = scratch(t)
-  // What lies in this folder of its own it takes up at its start.
+  // It loads the torrents in its own directory at its start.
   mkdirSync(join(config, 'torrents'))
   if (content) copyFileSync(content.torrent, join(config, 'torrents', 'content.torrent'))
   const port = await freePort()
@@ -118,7 +128,10 @@ async function start(t: Test, content: Content | undefined, dir: string, more: r
   return { config, daemon, port, rpcPort }
 }
 
-/** The name at which it looks for the metadata that others ask for. Had it been there at its start, it would verify nothing. */
+/**
+ * The name under which it looks for metadata for other peers. If the file existed at its start, it would not check the
+ * content.
+ */
 export function torrentName({ infoHash }: Pick<Content, 'infoHash'>): string {
   return `${infoHash.toString('hex')}.torrent`
 }

@@ -8,7 +8,7 @@ import { type Running, startProgram } from './process.ts'
 
 const cli = inProject('dist/cli.js')
 
-/** A run of the command line that goes on beside the test. */
+/** A run of the command line beside the test. */
 export interface Tsdl extends Running {
   /** All events of `--json` so far. */
   events(): JsonEvent[]
@@ -18,7 +18,7 @@ export interface Tsdl extends Running {
   readonly ended: Promise<number | null>
 }
 
-/** One that others can reach. */
+/** A run that other peers can reach. */
 export interface ListeningTsdl extends Tsdl {
   /** HOST:PORT. */
   readonly address: string
@@ -83,7 +83,7 @@ export function getWithTsdl(
   return listening(startTsdl(t, ['get', content.torrent, ...where, ...given, ...args]))
 }
 
-/** Fetches `content` into `dir` with tsdl, from the peers that its trackers name; gives what it complained of, and ''. */
+/** Downloads `content` to `dir` with tsdl, from the peers that its trackers name. Returns its errors, '' for none. */
 export async function fetchWithTsdl(t: Test, content: Content, dir: string) {
   const leech = startTsdl(t, ['get', content.torrent, '-o', dir, '--bind', '127.0.0.1'])
   const code = await leech.ended

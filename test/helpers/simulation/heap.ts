@@ -1,4 +1,4 @@
-/** What a heap orders: by `at`, and what came first first among equals. */
+/** An entry of a heap. Entries are ordered by `at`, and equal ones by the time of their insertion. */
 export interface Ranked {
   at: number
   order: number
@@ -6,7 +6,7 @@ export interface Ranked {
   slot: number
 }
 
-/** The earliest of many, with removal from the middle: O(log n), as hundreds of peers set and clear timers. */
+/** A heap with removal from the middle in O(log n), because hundreds of peers set and clear timers. */
 export class Heap<T extends Ranked> {
   readonly #items: T[] = []
 

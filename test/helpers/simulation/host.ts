@@ -43,7 +43,7 @@ export class Host {
   sent = 0
   /** Bytes that it has sent to each address. */
   readonly sentTo = new Map<string, number>()
-  /** Nothing reaches it, and nothing that it sends arrives. */
+  /** Cuts it off: no bytes from or to it arrive. */
   unplugged = false
   readonly #network: SimulatedNetwork
   #ports = 0
@@ -101,7 +101,7 @@ export class Host {
       return socket
     }
     const route = this.#route(there)
-    /** A packet that says no more than that something is so. */
+    /** A packet without data. */
     const say = (what: () => void) =>
       clock.setTimeout(() => {
         if (route.open()) what()

@@ -1,6 +1,6 @@
 import { recycle } from './memory.ts'
 
-/** What has arrived at a socket and was not read yet. */
+/** The bytes that have arrived at a socket and were not read. */
 export class Inbox {
   readonly #unread: Buffer[] = []
   /** How much of the first has been read. */

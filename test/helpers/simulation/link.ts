@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../src/ports/clock.ts'
 import { Heap, type Ranked } from './heap.ts'
 
-/** What a link carries at once. */
+/** A segment: the bytes that a link carries at once. */
 export interface Segment {
   /** Memory of its own; empty when it only says that this was the end. */
   readonly bytes: Buffer
@@ -11,7 +11,7 @@ export interface Segment {
   readonly left?: (() => void) | undefined
 }
 
-/** One flow's place at a link. */
+/** The state of one flow at a link. */
 export interface Lane extends Ranked {
   /** Where its share stands after what it sent last, in bytes on the link's own scale. */
   finish: number
@@ -48,7 +48,7 @@ export class Link {
     return this.#rate === Number.POSITIVE_INFINITY
   }
 
-  /** Says that a lane has something to send. Idempotent. */
+  /** Notes that a lane has something to send. Idempotent. */
   enter(lane: Lane): void {
     if (lane.slot >= 0) return
     lane.at = Math.max(this.#share, lane.finish)

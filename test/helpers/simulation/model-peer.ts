@@ -6,13 +6,13 @@ import { Wire } from '../scripted-peer.ts'
 import type { VirtualClock } from '../virtual-clock.ts'
 import type { Host } from './host.ts'
 
-/** What a peer does with one request in place of serving it. */
+/** The treatment of one request in place of an answer. */
 export type Fault =
   | { readonly kind: 'serve' | 'refuse' | 'drop' | 'duplicate' }
   /** It answers so many ms later, after what follows. */
   | { readonly kind: 'late'; readonly ms: number }
 
-/** What a peer does for a while. */
+/** A temporary behaviour of a peer. */
 export interface Spell {
   /** In ms after the connection was made, and for how long. */
   readonly at: number
@@ -41,7 +41,7 @@ export interface Manners {
 
 const PEER_PORT = 6881
 
-/** A seed that behaves as its manners say, and is honest in the end. */
+/** A seed with scripted behaviour, which is honest in the end. */
 export class ModelPeer {
   readonly address: PeerAddress
   /** Connections that were made to it. */

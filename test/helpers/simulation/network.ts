@@ -22,7 +22,7 @@ export class SimulatedNetwork {
     this.random = random
   }
 
-  /** A new machine. @param address its IP address, as peers will name it */
+  /** Creates a machine. @param address its IP address */
   host(address: string, options: HostOptions = {}): Host {
     if (this.hosts.has(address))
       throw new Error(`the network has a host ${address} already; give it another address`)
@@ -47,7 +47,7 @@ export class SimulatedNetwork {
     return !a.unplugged && !b.unplugged && !this.#apart.get(a)?.has(b)
   }
 
-  /** How many sockets have not closed: 0 when nothing was left behind. */
+  /** Returns the number of open sockets: 0 if none was left open. */
   get open(): number {
     return this.#open.size
   }

@@ -5,7 +5,7 @@ import { type PeerScript, player, Wire } from '../scripted-peer.ts'
 import type { Host } from './host.ts'
 import type { SimulatedSwarm } from './swarm.ts'
 
-/** Dials a member of a simulated swarm as a scripted peer. Without a script it has nothing, and is honest. */
+/** Dials a member of a simulated swarm as a scripted peer. Without a script it is an honest peer without pieces. */
 export function dialFrom(
   swarm: SimulatedSwarm,
   host: Host,

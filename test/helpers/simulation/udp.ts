@@ -12,11 +12,11 @@ export interface SimulatedUdpOptions {
 }
 
 interface Machine {
-  /** Nothing reaches it, and nothing that it sends arrives. */
+  /** Cuts it off: no datagram from or to it arrives. */
   unplugged: boolean
 }
 
-/** Machines that send each other datagrams in virtual time; those may be lost, overtaken, seen and made up. */
+/** Machines that send each other datagrams in virtual time. Datagrams can be lost, reordered, observed and forged. */
 export class SimulatedUdp {
   /** Which part of all datagrams is lost, 0 to 1. */
   loss = 0

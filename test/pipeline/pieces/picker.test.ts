@@ -16,7 +16,7 @@ function bitsOf(size: number, has: Iterable<number> | ((index: number) => boolea
 
 type PiecePriorities = (PiecePriority | 0)[]
 
-/** The picker again, slow and obvious. */
+/** A slow and simple model of the picker. */
 class Model {
   readonly peers = new Map<number, Bitfield>()
   readonly begun = new Set<number>()
@@ -53,7 +53,7 @@ class Model {
     return [...this.peers.values()].filter(bits => bits.has(index)).length
   }
 
-  /** All that would be right to pick. */
+  /** Returns all pieces that are valid picks. */
   rarest(bits: Bitfield): number[] {
     const theirs = this.urgent(this.candidates.filter(index => bits.has(index)))
     const least = Math.min(...theirs.map(index => this.count(index)))

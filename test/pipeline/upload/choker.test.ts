@@ -3,7 +3,7 @@ import t from 'tap'
 import { CHOKE_INTERVAL_MS, type ChokeRound, rechoke } from '../../../src/pipeline/upload/choker.ts'
 import { generator } from '../../helpers/feed.ts'
 
-/** A peer as the choker sees it, which keeps its own books. */
+/** A model of a peer for the choker, which counts its own bytes. */
 class Leecher {
   readonly id = this
   readonly name: string
@@ -21,7 +21,7 @@ class Leecher {
   got = 0
   /** How many rounds it was unchoked. */
   rounds = 0
-  /** What it gives us, in bytes a second. */
+  /** Its rate to us, in bytes a second. */
   gives: () => number = () => this.downRate
 
   constructor(name: string, { connectedAt = -1e6, ...state }: Partial<Leecher> = {}) {
@@ -31,7 +31,7 @@ class Leecher {
   }
 }
 
-/** The choker at work: asks it every ten seconds, and lets the bytes flow in between. */
+/** Runs the choker: calls it every ten seconds, and transfers bytes in between. */
 class Simulation {
   readonly peers: Leecher[]
   now = 0
@@ -48,7 +48,7 @@ class Simulation {
     return this.peers.filter(({ unchoked }) => unchoked).map(({ name }) => name)
   }
 
-  /** Asks the choker, and does as it says. */
+  /** Calls the choker, and applies its decision. */
   ask(): void {
     const { peers, now, optimistic, optimisticSince } = this
     const said = rechoke({ ...this.#round, peers, now, optimistic, optimisticSince })

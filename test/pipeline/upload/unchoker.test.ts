@@ -3,7 +3,7 @@ import type { Peer } from '../../../src/pipeline/peer/peer.ts'
 import { Unchoker, type UnchokerOptions } from '../../../src/pipeline/upload/unchoker.ts'
 import { generator } from '../../helpers/feed.ts'
 
-/** What of a peer the unchoker knows. */
+/** The properties of a peer that the unchoker reads. */
 class Leecher {
   ready = true
   peerInterested = true

@@ -119,12 +119,12 @@ function setup({
     state,
     /** The most requests that were ever under way. */
     most: () => most,
-    /** What the peer says. */
+    /** Messages of the peer. */
     async hear(...messages: Uint8Array[]) {
       framer.write(Buffer.concat(messages))
       await settle()
     },
-    /** What was asked for and not called off, as `piece:block`, since the last call. */
+    /** Returns the requests since the last call that were not cancelled, as `piece:block`. */
     asked(): string[] {
       return sent
         .splice(0)
@@ -711,7 +711,7 @@ t.test('requests that were lost long ago do not delay new ones', async t => {
   await hear(HAVE_ALL, UNCHOKE_BYTES)
   requester.tick((time.now += 10_001), 10_000)
   state.size = 0
-  await hear(block(0, 1), block(0, 0)) // late but welcome
+  await hear(block(0, 1), block(0, 0)) // late, but still useful
   t.equal(requester.snubbed, false)
   pieces[0]!.arrive(2, 'other')
   asked()

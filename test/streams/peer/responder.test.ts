@@ -91,7 +91,7 @@ function setup({
       waiting.shift()?.()
       await settle()
     },
-    /** What was said since the last call, but for the unchoke at the start and the runs. */
+    /** Returns the messages since the last call, without the first unchoke and the runs of blocks. */
     said: () => items.filter(item => !(item instanceof Uint8Array)).slice(choked ? 0 : 1),
     runs: () => items.filter(item => item instanceof Uint8Array),
     /** Those blocks as they go over the wire. */
