@@ -1,3 +1,5 @@
+import type { PieceShape } from '../metainfo/piece-digest.ts'
+
 /** Consecutive bytes of one file. */
 export interface FileRange {
   /** The descriptor of an open file, or the path of a file. */
@@ -26,6 +28,13 @@ export interface TreePiece {
   readonly height: number
   /** Zeros that its SHA-1 hash covers after the range. @default the piece has no SHA-1 hash */
   readonly padding?: number
+}
+
+/** A piece in shared memory. */
+export interface MemoryPiece {
+  readonly bytes: Uint8Array
+  /** For a piece of a v2 or hybrid torrent. */
+  readonly shape?: PieceShape | undefined
 }
 
 /** The hashes of a `TreePiece`. */

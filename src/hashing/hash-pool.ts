@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { runInTurns } from '../codec/steps.ts'
+import type { PieceShape } from '../metainfo/piece-digest.ts'
 import { ThreadPool } from '../ports/thread-pool.ts'
 import { answerRequest } from './answer-request.ts'
 import type {
@@ -40,7 +41,7 @@ export function defaultHashThreads(): number {
 }
 
 /**
- * Computes the SHA-1 hashes of pieces in worker threads: of pieces in files, which the threads read, and of pieces in shared
+ * Computes the hashes of pieces in worker threads: of pieces in files, which the threads read, and of pieces in shared
  * memory. One thread is enough for the latter, as it hashes faster than the main thread downloads. Threads start with the
  * first jobs. They do not keep the process alive while they are idle.
  */
@@ -98,13 +99,13 @@ export class HashPool {
   }
 
   /**
-   * Hashes bytes in shared memory, which must not change until then. Returns undefined while the thread does not run, and
-   * starts it. Rejects if the thread fails.
+   * Hashes a piece in shared memory, which must not change until then, as `digestPiece` does. Returns undefined while the
+   * thread does not run, and starts it. Rejects if the thread fails.
    */
-  hashBytes(bytes: Uint8Array): Promise<Uint8Array> | undefined {
+  hashBytes(bytes: Uint8Array, shape?: PieceShape): Promise<Uint8Array> | undefined {
     if (this.#isClosed) return undefined
     this.#thread ??= new HashThread(this.#script)
-    return this.#thread.isOnline ? this.#thread.hash(bytes) : undefined
+    return this.#thread.isOnline ? this.#thread.hash({ bytes, shape }) : undefined
   }
 
   /** Number of jobs to hand in at once: each worker thread has one, and one waits for it; the main thread has one. */

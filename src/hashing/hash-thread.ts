@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import type { MemoryPiece } from './hash-job.ts'
 
 /** Heap limits of the thread in MiB: it keeps no data of its own. */
 const HEAP_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 }
@@ -19,7 +20,7 @@ export class HashThread {
   readonly #worker: Worker
   readonly #pending: PendingJob[] = []
 
-  /** @param script the script of the worker, which replies to memory with its SHA-1 hash */
+  /** @param script the script of the worker, which replies to a piece with its hash */
   constructor(script: URL) {
     this.#worker = new Worker(script, { resourceLimits: HEAP_LIMITS })
     this.#worker.unref()
@@ -31,11 +32,11 @@ export class HashThread {
     this.#worker.on('exit', () => this.#fail(new Error('the hash thread ended')))
   }
 
-  /** Resolves with the hash of `bytes`, which must not change until then. Rejects if the thread fails. */
-  hash(bytes: Uint8Array): Promise<Uint8Array> {
+  /** Resolves with the hash of a piece, which must not change until then. Rejects if the thread fails. */
+  hash(piece: MemoryPiece): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       if (this.#pending.push({ resolve, reject }) === 1) this.#worker.ref()
-      this.#worker.postMessage(bytes)
+      this.#worker.postMessage(piece)
     })
   }
 

@@ -1,15 +1,13 @@
 /** The worker of `HashPool`: reads files and hashes pieces. It may block, since it does nothing else. */
-import { hash as hashBytes } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 import { runAtOnce } from '../codec/steps.ts'
+import { digestPiece } from '../metainfo/piece-digest.ts'
 import { pick } from '../ports/pick.ts'
 import { answerRequest } from './answer-request.ts'
-import type { HashReply, HashRequest } from './hash-job.ts'
+import type { HashReply, HashRequest, MemoryPiece } from './hash-job.ts'
 
-parentPort!.on('message', (request: HashRequest | Uint8Array) =>
-  parentPort!.postMessage(
-    request instanceof Uint8Array ? hashBytes('sha1', request, 'buffer') : reply(request),
-  ),
+parentPort!.on('message', (request: HashRequest | MemoryPiece) =>
+  parentPort!.postMessage('bytes' in request ? digestPiece(request.bytes, request.shape) : reply(request)),
 )
 
 function reply(request: HashRequest): HashReply {

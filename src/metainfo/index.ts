@@ -8,6 +8,7 @@ export { isMagnet, joined, type Magnet, metainfoOf, parseMagnet, selectedByLink 
 export type { FileEntry, Metainfo, TorrentFormat } from './metainfo.ts'
 export type { NameOptions } from './name.ts'
 export { MAX_TORRENT_SIZE, openInfo, openMetainfo, parse, parseInfo } from './parse.ts'
+export type { PieceShape } from './piece-digest.ts'
 export { PieceTrees, type RunningHash, type TreePlacement } from './piece-trees.ts'
 export type { SourceFile } from './source-file.ts'
 export { torrentOf } from './torrent.ts'

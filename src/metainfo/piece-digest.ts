@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, type Hash, hash } from 'node:crypto'
 import { MerkleHasher } from '../codec/merkle.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
 
@@ -57,4 +57,26 @@ export class PieceDigest {
     this.#tree.add(this.#leaf.digest())
     this.#leaf = undefined
   }
+}
+
+/** What a piece of a v2 or hybrid torrent consists of. */
+export interface PieceShape {
+  /** Bytes of its file in it. */
+  readonly length: number
+  /** Number of layers between the leaves and the node of the piece. */
+  readonly height: number
+  /** Bytes of padding at its end, which its SHA-1 hash covers. Missing if the format is v2. */
+  readonly padding?: number
+}
+
+/**
+ * Hashes a whole piece in memory, in the form of `PieceTrees.expected`.
+ * @param shape for a piece of a v2 or hybrid torrent @default the SHA-1 hash
+ */
+export function digestPiece(bytes: Uint8Array, shape?: PieceShape): Uint8Array {
+  if (!shape) return hash('sha1', bytes, 'buffer')
+  const tree = new PieceDigest(false)
+  tree.update(bytes.subarray(0, shape.length))
+  const node = tree.node(shape.height)
+  return shape.padding === undefined ? node : Buffer.concat([hash('sha1', bytes, 'buffer'), node])
 }

@@ -7,18 +7,12 @@ import { InputError } from '../errors.ts'
 import { nodeHeight } from './content-plan.ts'
 import { Layout } from './layout.ts'
 import type { Metainfo } from './metainfo.ts'
-import { PieceDigest } from './piece-digest.ts'
+import { PieceDigest, type PieceShape } from './piece-digest.ts'
 
 /** A piece and its place in the tree of its file. */
-export interface TreePlacement {
+export interface TreePlacement extends PieceShape {
   /** Offset of its first byte in the torrent. */
   readonly position: number
-  /** Bytes of the file in it. */
-  readonly length: number
-  /** Number of layers between the leaves and the node of the piece. */
-  readonly height: number
-  /** Bytes of padding at its end, which its SHA-1 hash covers. Missing if the format is v2. */
-  readonly padding?: number
 }
 
 /** A hash that is given the bytes of a piece in order. */

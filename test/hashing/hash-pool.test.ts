@@ -3,7 +3,10 @@ import { closeSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { HashPool } from '../../src/hashing/hash-pool.ts'
+import type { PieceShape } from '../../src/metainfo/piece-digest.ts'
+import { PieceTrees } from '../../src/metainfo/piece-trees.ts'
 import { noise } from '../helpers/metainfo.ts'
+import { hybridFilesTorrent } from '../helpers/v2-torrent.ts'
 
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest()
 
@@ -89,9 +92,9 @@ t.test('a list has the regular files below a directory, in the order of their na
 })
 
 /** Hashes bytes once a thread is ready for them. */
-async function hashSoon(pool: HashPool, bytes: Uint8Array): Promise<Uint8Array> {
+async function hashSoon(pool: HashPool, bytes: Uint8Array, shape?: PieceShape): Promise<Uint8Array> {
   for (;;) {
-    const hashing = pool.hashBytes(bytes)
+    const hashing = pool.hashBytes(bytes, shape)
     if (hashing) return hashing
     await new Promise(resolve => setImmediate(resolve))
   }
@@ -114,6 +117,21 @@ t.test('bytes in shared memory are hashed by a thread that the first call starts
   t.strictSame(Buffer.from(first!), sha1(bytes.subarray(1)), 'each reply belongs to its request')
   t.strictSame(Buffer.from(hashes[0] as Uint8Array), sha1(file.bytes))
   t.strictSame(Buffer.from(last!), sha1(Buffer.alloc(0)))
+})
+
+t.test('pieces of v2 and hybrid torrents in shared memory get all of their hashes', async t => {
+  const { pool } = setup(t, 1)
+  for (const format of ['v2', 'hybrid'] as const) {
+    const { metainfo, content } = hybridFilesTorrent(format)
+    const trees = PieceTrees.of(metainfo)!
+    for (let index = 0; index < metainfo.pieceCount; index++) {
+      const { position, length } = trees.layout.pieceRange(index)
+      const bytes = Buffer.from(new SharedArrayBuffer(length))
+      content.copy(bytes, 0, position, position + length)
+      const digest = await hashSoon(pool, bytes, trees.placementOf(index))
+      t.ok(Buffer.from(digest).equals(trees.expected(index)), `piece ${index} of ${format}`)
+    }
+  }
 })
 
 t.test('a closed pool hashes no bytes', async t => {

@@ -28,7 +28,9 @@ export function findHashThreads(options: HashThreadsOptions): HashThreads | unde
   if (!hashPool || !(sharedMemory ?? storage.takesSharedMemory)) return undefined
   return {
     highShare: hashPool.threads > 2 ? HIGH_HASH_SHARE : HIGH_HASH_SHARE_TWO_CORES,
-    hashBytes: bytes =>
-      hashPool.hashesBytes || wanted.left >= MIN_THREADED_BYTES ? hashPool.hashBytes(bytes) : undefined,
+    hashBytes: (bytes, shape) =>
+      hashPool.hashesBytes || wanted.left >= MIN_THREADED_BYTES
+        ? hashPool.hashBytes(bytes, shape)
+        : undefined,
   }
 }

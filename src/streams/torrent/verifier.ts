@@ -1,7 +1,8 @@
-import { createHash, hash as hashBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { checkRequired } from '../../codec/check-arguments.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
+import { digestPiece, type PieceShape } from '../../metainfo/piece-digest.ts'
 import type { PieceTrees, RunningHash } from '../../metainfo/piece-trees.ts'
 import { systemClock } from '../../ports/clock.ts'
 import { ParkedCallback } from '../parked-callback.ts'
@@ -14,8 +15,11 @@ import { HashLoad } from './hash-load.ts'
 export interface HashThreads {
   /** The share of the time of the main thread, from 0 to 1, that is too much to hash there. */
   readonly highShare: number
-  /** Hashes bytes, which do not change until then. Returns undefined if the main thread should do it. */
-  hashBytes(bytes: Uint8Array): Promise<Uint8Array> | undefined
+  /**
+   * Hashes a piece, which does not change until then, as `digestPiece` does. Returns undefined if the main thread should do it.
+   * @param shape for a piece of a v2 or hybrid torrent
+   */
+  hashBytes(bytes: Uint8Array, shape?: PieceShape): Promise<Uint8Array> | undefined
 }
 
 /** Verifies the blocks of pieces alone, where their hashes are known (BEP 52). */
@@ -94,8 +98,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     this.#trees = hashes instanceof Uint8Array ? undefined : hashes
     this.#blocks = this.#trees && blocks
     this.#corrupt = onCorrupt
-    // The threads know SHA-1 only.
-    this.#threads = this.#trees ? undefined : threads
+    this.#threads = threads
     this.#load = new HashLoad(threads?.highShare ?? 1)
     this.#now = now ?? (threads && (() => systemClock.now()))
   }
@@ -131,7 +134,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     const progress = this.#progress.get(piece)
     const digest =
       piece.complete && !progress && !this.#trees
-        ? this.#measure(piece.length, () => sha1(piece.data))
+        ? this.#measure(piece.length, () => digestPiece(piece.data))
         : this.#update(piece, progress)
     if (digest) this.#settle(piece, digest)
   }
@@ -177,7 +180,8 @@ export class Verifier extends Transform<Block, PieceBuffer> {
 
   /** Hands a whole piece to a thread. Calls `done` when there is room for another. @returns false if no thread takes it */
   #hashInThread(piece: PieceBuffer, done: Done<PieceBuffer>): boolean {
-    const hashing = this.#threads?.hashBytes(piece.data)
+    const shape = this.#trees?.placementOf(piece.index)
+    const hashing = this.#threads?.hashBytes(piece.data, shape)
     if (!hashing) return false
     piece.close()
     this.#load.add(piece.length, this.#now!())
@@ -188,7 +192,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
       if (!this.destroying) this.#settle(piece, digest)
       this.#parked.release()
     }
-    hashing.then(settle, () => settle(sha1(piece.data))) // a thread that fails loses no piece
+    hashing.then(settle, () => settle(digestPiece(piece.data, shape))) // a thread that fails loses no piece
     if (this.#threaded < MAX_THREADED_PIECES) done()
     else {
       this.threadWait.set(true, this.#now!())
@@ -203,8 +207,4 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     else if (this.#corrupt) this.#corrupt(piece, digest)
     else this.destroy(new PeerError('ERR_CORRUPT', `piece ${piece.index} does not match its hash`))
   }
-}
-
-function sha1(bytes: Uint8Array): Uint8Array {
-  return hashBytes('sha1', bytes, 'buffer')
 }

@@ -1,9 +1,12 @@
 import { createHash, type Hash } from 'node:crypto'
 import t from 'tap'
+import { digestPiece, type PieceShape } from '../../../src/metainfo/piece-digest.ts'
+import { PieceTrees } from '../../../src/metainfo/piece-trees.ts'
 import { type Block, PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 import { type HashThreads, Verifier, type VerifierOptions } from '../../../src/streams/torrent/verifier.ts'
 import { generator } from '../../helpers/feed.ts'
-import { type MadeTorrent, makeTorrent, pieceOf } from '../../helpers/metainfo.ts'
+import { type MadeTorrent, makeTorrent, noise, pieceOf } from '../../helpers/metainfo.ts'
+import { torrentOfFiles, v2Torrent } from '../../helpers/v2-torrent.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
 
 const KiB16 = 16384
@@ -231,6 +234,7 @@ class ManualThreads implements HashThreads {
   isReady = true
   readonly jobs: {
     bytes: Uint8Array
+    shape: PieceShape | undefined
     resolve: (hash: Uint8Array) => void
     reject: (error: Error) => void
   }[] = []
@@ -240,15 +244,15 @@ class ManualThreads implements HashThreads {
     return (this.#now += this.step)
   }
 
-  hashBytes(bytes: Uint8Array): Promise<Uint8Array> | undefined {
+  hashBytes(bytes: Uint8Array, shape?: PieceShape): Promise<Uint8Array> | undefined {
     if (!this.isReady) return undefined
-    return new Promise((resolve, reject) => this.jobs.push({ bytes, resolve, reject }))
+    return new Promise((resolve, reject) => this.jobs.push({ bytes, shape, resolve, reject }))
   }
 
   /** Finishes the job at this place in the queue. */
   finish(at = 0): void {
     const [job] = this.jobs.splice(at, 1)
-    job!.resolve(createHash('sha1').update(job!.bytes).digest())
+    job!.resolve(digestPiece(job!.bytes, job!.shape))
   }
 }
 
@@ -286,6 +290,26 @@ t.test('while there is too much to hash, threads hash whole pieces, and pass the
   threads.finish()
   await settle()
   t.equal(passed.at(-1), third)
+  t.same(errors, [])
+})
+
+t.test('threads hash pieces of a v2 torrent, and find wrong ones', async t => {
+  const content = noise(20 * 4 * KiB16 + 100, 2)
+  const made = torrentOfFiles(v2Torrent({ a: content }, 4 * KiB16), { a: content })
+  const corrupt: number[] = []
+  const { threads, passed, errors, write, first } = await busyVerifier(made, {
+    hashes: PieceTrees.of(made.metainfo)!,
+    onCorrupt: ({ index }) => corrupt.push(index),
+  })
+  const wrong = Buffer.from(pieceOf(made, first))
+  wrong[5]! ^= 1
+  const last = made.metainfo.pieceCount - 1
+  await write(first, wrong)
+  await write(last, content.subarray(last * 4 * KiB16))
+  for (let jobs = 0; jobs < 3; jobs++) threads.finish()
+  await settle()
+  t.same(passed.map(({ index }) => index).slice(first - 1), [first - 1, last])
+  t.same(corrupt, [first])
   t.same(errors, [])
 })
 
