@@ -40,6 +40,7 @@ export type { StateStore, StoredState } from './session/store/state-store.ts'
 export { magnetLinkOf } from './session/torrent/magnet-link.ts'
 export type { NewTorrentOptions } from './session/torrent/new-torrent.ts'
 export type { SessionTorrentStatus } from './session/torrent/session-torrent-status.ts'
+export type { MoveOptions } from './session/torrent/torrent-jobs.ts'
 export type { SessionProgress } from './session/torrent/torrent-progress.ts'
 export type { QueueMove, TorrentQueue } from './session/torrent-queue.ts'
 export {

@@ -143,6 +143,11 @@ const INVALID_CALLS: readonly (readonly [argument: string, call: () => unknown])
   ['clock', () => new apis.streams.WebSeed({})],
   ['options', () => new apis.streams.Readable(1)],
   ['stage', () => apis.streams.closed()],
+  ['ranges', () => api.AddressRanges.from([{ start: new Uint8Array(4), end: new Uint8Array(16) }])],
+  ['bytes', () => api.AddressRanges.decode(new Uint8Array(9))],
+  ['begin', () => new apis.streams.PieceBuffer(0, 100).put(1, new Uint8Array(99))],
+  ['options', () => new api.Dht().lookup(new Uint8Array(20))],
+  ['accept', () => new api.Listener().add(new Uint8Array(20))],
 ]
 
 const entryPoints = { tsdl, streams, codec, metainfo: metainfoEntry, storage, server }
@@ -165,6 +170,7 @@ for (const [entry, values] of Object.entries(entryPoints))
       // biome-ignore lint/suspicious/noExplicitAny: the arguments are missing on purpose
       const call = value as any
       const isClass = /^[A-Z]/.test(name)
+      const statics = Object.getOwnPropertyNames(call).filter(key => typeof call[key] === 'function')
       for (const given of [[], [null]]) {
         const error = await attempt(async () => {
           const result = isClass ? new call(...given) : call(...given)
@@ -174,9 +180,43 @@ for (const [entry, values] of Object.entries(entryPoints))
           await result
         })
         t.notOk(error && !(error instanceof tsdl.TsdlError), `${name}(${given}): ${error}`)
+        for (const key of isClass ? statics : []) {
+          const error = await attempt(() => call[key](...given))
+          t.notOk(error && !(error instanceof tsdl.TsdlError), `${name}.${key}(${given}): ${error}`)
+        }
       }
     }
   })
+
+/** Objects that open nothing when they are made, and their methods that need an argument. */
+const METHODS = {
+  Client: [() => new api.Client(OFFLINE_OPTIONS), ['get']],
+  Dht: [() => new api.Dht(), ['add', 'lookup']],
+  FileStateStore: [
+    () => new api.FileStateStore('x'),
+    ['saveSession', 'saveTorrent', 'saveMetainfo', 'saveBlocklist'],
+  ],
+  FileStorage: [
+    () => new api.FileStorage(metainfo, { directory: 'x' }),
+    ['lockSelection', 'read', 'write', 'states'],
+  ],
+  Listener: [() => new api.Listener(), ['add', 'remove']],
+  LocalDiscovery: [() => new api.LocalDiscovery(), ['add', 'remove']],
+  LockDirectory: [() => new api.LockDirectory('x'), ['take']],
+  PieceBuffer: [() => new apis.streams.PieceBuffer(0, 1), ['put']],
+  Responder: [() => new apis.streams.Responder({}), ['setTorrent']],
+  Torrent: [() => new api.Torrent(metainfo), ['addSource']],
+  WindowStorage: [() => new api.WindowStorage(), ['read', 'write']],
+} as const
+
+t.test('a method without its arguments fails with an InputError', async t => {
+  for (const [name, [make, methods]] of Object.entries(METHODS))
+    for (const method of methods)
+      for (const given of [[], [null]]) {
+        const error = await attempt(() => make()[method](...given))
+        t.ok(error instanceof tsdl.InputError, `${name}.${method}(${given}): ${error}`)
+      }
+})
 
 /** What a call throws, rejects with, or fails with as a stream. */
 async function attempt(call: () => unknown): Promise<Error | undefined> {

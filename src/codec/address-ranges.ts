@@ -1,6 +1,7 @@
 import { InputError } from '../errors.ts'
 import { zonelessBytes } from './address-bytes.ts'
 import type { AddressRange } from './address-range.ts'
+import { describeValue } from './quote.ts'
 import { RangeCollector, RangeTable } from './range-table.ts'
 import { runAtOnce, type Steps } from './steps.ts'
 
@@ -22,11 +23,17 @@ export class AddressRanges {
 
   /**
    * Makes a set of ranges in any order, which may overlap.
-   * @throws InputError ERR_USAGE beyond 1,048,576 of them
+   * @throws InputError ERR_USAGE beyond 1,048,576 of them, and for a value that is no range
    */
   static from(ranges: Iterable<AddressRange>): AddressRanges {
     const collector = new AddressCollector()
-    for (const range of ranges) collector.add(range)
+    if (typeof ranges?.[Symbol.iterator] !== 'function')
+      throw new InputError('ERR_USAGE', `ranges: expected an iterable, got ${describeValue(ranges)}`)
+    for (const range of ranges) {
+      if (!isRange(range))
+        throw new InputError('ERR_USAGE', `ranges: expected { start, end }, got ${describeValue(range)}`)
+      collector.add(range)
+    }
     return runAtOnce(collector.createSet())
   }
 
@@ -35,8 +42,10 @@ export class AddressRanges {
     return new AddressRanges(v4, v6)
   }
 
-  /** Decodes what `encode` returned on this machine. @throws InputError ERR_USAGE if it has another length */
+  /** Decodes what `encode` returned on this machine. @throws InputError ERR_USAGE for anything else */
   static decode(bytes: Uint8Array): AddressRanges {
+    if (!(bytes instanceof Uint8Array))
+      throw new InputError('ERR_USAGE', `bytes: expected a Uint8Array, got ${describeValue(bytes)}`)
     const words = new Uint32Array(Uint8Array.from(bytes.subarray(0, bytes.length & ~(WORD_BYTES - 1))).buffer)
     const [size4 = 0, size6 = 0] = words
     if (bytes.length !== HEADER_BYTES + WORD_BYTES * 2 * (size4 + 4 * size6))
@@ -87,6 +96,12 @@ export class AddressCollector {
   *createSet(): Steps<AddressRanges> {
     return AddressRanges.of(yield* this.#v4.createTable(), yield* this.#v6.createTable())
   }
+}
+
+function isRange(range: AddressRange): boolean {
+  const { start, end } = range ?? {}
+  if (!(start instanceof Uint8Array && end instanceof Uint8Array)) return false
+  return start.length === end.length && (start.length === 4 || start.length === 16)
 }
 
 function wordsOf(bytes: Uint8Array): Uint32Array {

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events'
 import PQueue from 'p-queue'
 import { addressBytes } from '../codec/address-bytes.ts'
 import { type AddressFamily, addressFamilyOf, familiesOf } from '../codec/address-family.ts'
-import { checkBind, checkOptions } from '../codec/check-arguments.ts'
+import { checkArgument, checkBind, checkOptions, checkRequired } from '../codec/check-arguments.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
@@ -117,6 +117,7 @@ export class Dht extends EventEmitter<DhtEvents> {
 
   /** Adds the possible address or host name of a node, from `nodes` of a torrent or from a port message. */
   add(address: PeerAddress): void {
+    checkArgument('address', address, 'object')
     if (address.port < 1 || address.port > 65535) return
     const tried = Promise.all([this.#resolve(address), this.#starting]).then(([addresses]) => {
       for (const found of addresses) this.#nodes[familyOf(found)]?.add(found)
@@ -125,10 +126,12 @@ export class Dht extends EventEmitter<DhtEvents> {
   }
 
   /**
-   * Finds peers of a torrent and optionally announces it. It never rejects.
+   * Finds peers of a torrent and optionally announces it. Rejects with ERR_USAGE for an invalid argument only.
    * @param infoHash 20 bytes; of a longer one the first 20 bytes are used (BEP 52)
    */
   async lookup(infoHash: Uint8Array, options: DhtLookupOptions): Promise<DhtLookupResult> {
+    checkArgument('infoHash', infoHash, 'bytes')
+    checkRequired(options, { found: 'function' })
     const target = Uint8Array.from(infoHash.subarray(0, ID_LENGTH))
     const results = await this.#lookups.add(() => this.#lookup(target, options))
     const sum = { asked: 0, answered: 0, announced: 0 }

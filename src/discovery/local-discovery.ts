@@ -3,7 +3,7 @@ import type { RemoteInfo, Socket } from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import { type AddressFamily, familiesOf } from '../codec/address-family.ts'
-import { checkOptions } from '../codec/check-arguments.ts'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { canonicalHost } from '../codec/compact.ts'
 import { decodeLsd, encodeLsd, LSD_GROUPS, LSD_HASHES } from '../codec/lsd.ts'
@@ -103,6 +103,7 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
    * port the torrent is not announced, and peers that share it are found.
    */
   add(infoHash: Uint8Array, port: number | undefined): void {
+    checkArgument('infoHash', infoHash, 'bytes')
     const name = Buffer.from(infoHash).toString('hex')
     const due = port === undefined ? Number.POSITIVE_INFINITY : this.#clock.now()
     this.#torrents.set(name, { infoHash: name, port, due })
@@ -111,6 +112,7 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
 
   /** Stops announcing a torrent. */
   remove(infoHash: Uint8Array): void {
+    checkArgument('infoHash', infoHash, 'bytes')
     this.#torrents.delete(Buffer.from(infoHash).toString('hex'))
     if (this.#torrents.size === 0) this.#schedule()
   }

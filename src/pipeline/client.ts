@@ -3,7 +3,7 @@ import { addAbortListener, EventEmitter } from 'node:events'
 import { join } from 'node:path'
 import type { AddressFamily } from '../codec/address-family.ts'
 import type { AddressRanges } from '../codec/address-ranges.ts'
-import { checkBind, checkOptions } from '../codec/check-arguments.ts'
+import { checkArgument, checkBind, checkOptions } from '../codec/check-arguments.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { makePeerId } from '../codec/peer-id.ts'
 import { AnnouncePacer } from '../discovery/announce-pacer.ts'
@@ -133,6 +133,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** Returns the torrent with an info-hash, in hex: 40 digits, or 64 for that of v2. */
   get(infoHash: string): Torrent | undefined {
+    checkArgument('infoHash', infoHash, 'string')
     return this.#torrents.get(infoHash)
   }
 

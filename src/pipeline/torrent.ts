@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../codec/bitfield.ts'
+import { checkArgument } from '../codec/check-arguments.ts'
 import type { TorrentTrackers } from '../discovery/peer-sources.ts'
 import { InputError } from '../errors.ts'
 import type { Magnet } from '../metainfo/magnet.ts'
@@ -180,6 +181,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Uses the trackers and peers of another source of this torrent, unless it is private (BEP 27). */
   addSource(source: Pick<Magnet, 'trackers'> & Partial<Pick<Magnet, 'peers'>>): void {
+    checkArgument('source', source, 'object')
     const isPrivate = this.#life.metadata.metainfo?.private
     if (!this.#life.isClosed && !isPrivate) this.#life.network.addSource(source)
   }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { checkArgument } from '../codec/check-arguments.ts'
+import { checkArgument, checkRequired } from '../codec/check-arguments.ts'
 import { formatAddress, parseAddress } from '../codec/compact.ts'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
@@ -15,7 +15,7 @@ import { Lane } from './torrent/lane.ts'
 import type { SessionContext } from './torrent/session-context.ts'
 import { type SessionTorrentStatus, sessionStatusOf } from './torrent/session-torrent-status.ts'
 import { type StoredSource, StoredTorrent } from './torrent/stored-torrent.ts'
-import { TorrentJobs } from './torrent/torrent-jobs.ts'
+import { type MoveOptions, TorrentJobs } from './torrent/torrent-jobs.ts'
 import { parsePieces, type SessionProgress, sessionProgressOf } from './torrent/torrent-progress.ts'
 import { TorrentRunner } from './torrent/torrent-runner.ts'
 
@@ -166,6 +166,7 @@ export class SessionTorrent implements Queued {
    * unknown index, and with ERR_LOCKED if another torrent or process writes such a file.
    */
   async setPriority(indices: Iterable<number>, priority: FilePriority): Promise<void> {
+    checkArgument('indices', indices, 'iterable')
     await this.#lane.add(async () => {
       if (this.isMoving) this.#jobs.mustBeIdle()
       const { fileCount, link, priorities: record } = this.record
@@ -213,8 +214,8 @@ export class SessionTorrent implements Queued {
    * and with a StorageError after the files are back in their old place. With `keepFiles` the files are in the new
    * directory already, and only the record changes.
    */
-  async move(directory: string, options: { keepFiles?: boolean } = {}): Promise<void> {
-    const { keepFiles = false } = options
+  async move(directory: string, { keepFiles = false }: MoveOptions = {}): Promise<void> {
+    checkArgument('directory', directory, 'text')
     await this.#jobs.move(resolve(directory), { keepFiles })
   }
 
@@ -224,11 +225,15 @@ export class SessionTorrent implements Queued {
    * @param path relative to its directory, with `/`
    */
   async rename(path: string, name: string): Promise<void> {
+    checkArgument('path', path, 'text')
+    checkArgument('name', name, 'string')
     await this.#jobs.rename(path, name)
   }
 
   /** Takes the trackers and peers of another source of it. Rejects with a StorageError. */
   async addSource(source: StoredSource): Promise<void> {
+    checkArgument('source', source, 'object')
+    checkRequired(source, { trackers: 'array', peers: 'array' })
     this.torrent?.addSource({ trackers: source.trackers, peers: source.peers.map(parseAddress) })
     await this.#lane.add(() => this.#stored.addSource(source))
   }

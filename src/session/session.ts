@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import PQueue from 'p-queue'
-import { checkOptions, checkRequired } from '../codec/check-arguments.ts'
+import { checkArgument, checkOptions, checkRequired } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import { defaultHashThreads, HashPool } from '../hashing/hash-pool.ts'
 import { loadSource, type TorrentSource } from '../pipeline/sources/torrent-source.ts'
@@ -33,6 +33,7 @@ import {
 import type { SessionContext } from './torrent/session-context.ts'
 import { SessionRates } from './torrent/session-rates.ts'
 import { storedSourceOf } from './torrent/stored-torrent.ts'
+import type { MoveOptions } from './torrent/torrent-jobs.ts'
 import { TorrentMerging } from './torrent-merging.ts'
 import { TorrentQueue } from './torrent-queue.ts'
 import { TorrentRegistry } from './torrent-registry.ts'
@@ -192,6 +193,7 @@ export class Session extends EventEmitter<SessionEvents> {
    * and with ERR_BUSY if its data is that of another torrent too.
    */
   async remove(torrent: SessionTorrent, { withData = false } = {}): Promise<void> {
+    checkArgument('torrent', torrent, 'object')
     if (this.#torrents.get(torrent.infoHash) !== torrent) return
     if (withData) checkDataOwner(torrent, this.torrents)
     await torrent.remove({ withData })
@@ -201,11 +203,8 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   /** Moves the files of a torrent to another directory: see `SessionTorrent.move`. */
-  async move(
-    torrent: SessionTorrent,
-    directory: string,
-    options: { keepFiles?: boolean } = {},
-  ): Promise<void> {
+  async move(torrent: SessionTorrent, directory: string, options: MoveOptions = {}): Promise<void> {
+    checkArgument('torrent', torrent, 'object')
     await this.#directories.check(directory)
     await torrent.move(directory, options)
   }

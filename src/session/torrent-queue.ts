@@ -1,3 +1,4 @@
+import { checkArgument } from '../codec/check-arguments.ts'
 import type { SessionSettings } from './records/session-record.ts'
 import { chooseRunning, compareOrder } from './rules/queue.ts'
 import type { SessionTorrent } from './session-torrent.ts'
@@ -40,6 +41,7 @@ export class TorrentQueue {
 
   /** Moves torrents in the queue; among themselves they keep their order. Rejects with a StorageError. */
   async move(torrents: Iterable<SessionTorrent>, move: QueueMove): Promise<void> {
+    checkArgument('torrents', torrents, 'iterable')
     const moved = new Set(torrents)
     const all = this.list()
     const chosen = all.filter(torrent => moved.has(torrent))
@@ -56,6 +58,7 @@ export class TorrentQueue {
 
   /** Moves a torrent to a position, from 0. Rejects with a StorageError. */
   async place(torrent: SessionTorrent, position: number): Promise<void> {
+    checkArgument('torrent', torrent, 'object')
     const rest = this.list().filter(other => other !== torrent)
     const before = rest[position - 1]?.order
     const after = rest[Math.max(0, position)]?.order

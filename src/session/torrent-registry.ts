@@ -1,3 +1,4 @@
+import { checkArgument } from '../codec/check-arguments.ts'
 import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Client } from '../pipeline/client.ts'
@@ -21,6 +22,7 @@ export class TorrentRegistry {
 
   /** Returns a torrent by its number, or its info-hash in hex. */
   get(key: number | string): SessionTorrent | undefined {
+    if (typeof key !== 'number') checkArgument('key', key, 'string')
     return typeof key === 'number' ? this.#byId.get(key) : this.#byHash.get(key.toLowerCase())
   }
 

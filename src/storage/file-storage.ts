@@ -115,11 +115,13 @@ export class FileStorage implements Storage, StatesSource {
 
   /** See Storage. */
   async lockSelection(selected: (fileIndex: number) => boolean): Promise<StorageError | undefined> {
+    checkArgument('selected', selected, 'function')
     return this.#during(() => this.#lock.extend(selected))
   }
 
   /** See Storage. Padding counts as present. */
   async read(position: number, target: Uint8Array): Promise<number> {
+    checkArgument('target', target, 'bytes')
     return this.#during(() => this.#files.read(this.#layout.spans(position, target.length), target))
   }
 
@@ -151,6 +153,7 @@ export class FileStorage implements Storage, StatesSource {
   }
 
   async write(position: number, bytes: Uint8Array): Promise<void> {
+    checkArgument('bytes', bytes, 'bytes')
     return this.#during(async () => {
       await this.#lock.take()
       const spans = this.#layout
@@ -185,6 +188,7 @@ export class FileStorage implements Storage, StatesSource {
    * selected, was changed by another program, or is being written.
    */
   async states(indexes: readonly number[]): Promise<FileStates> {
+    checkArgument('indexes', indexes, 'array')
     return this.#during(async () => {
       const count = this.#layout.files.length
       const index = indexes.find(index => this.#layout.files[index] === undefined)
@@ -195,6 +199,7 @@ export class FileStorage implements Storage, StatesSource {
 
   /** Returns the states that `watch` remembers, in the order of `indexes`. A file that is not selected has no state. */
   async rememberedStates(indexes: readonly number[]): Promise<FileStates> {
+    checkArgument('indexes', indexes, 'array')
     return this.#during(async () => this.#ofSelected(indexes, this.watch.known.pick(indexes)))
   }
 

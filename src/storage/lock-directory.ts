@@ -70,11 +70,13 @@ export class LockDirectory implements FileLocks {
   }
 
   /** See FileLocks. If the directory cannot be used, other processes do not see the lock. */
-  async take(paths: readonly string[], { name: holder }: LockHolder): Promise<FileLock> {
+  async take(paths: readonly string[], holder: LockHolder): Promise<FileLock> {
+    checkArgument('paths', paths, 'array')
+    checkArgument('holder', holder, 'object')
     const keys = await keysOf(paths)
     this.#users++
     try {
-      const name = await this.#take(paths, keys, holder)
+      const name = await this.#take(paths, keys, holder.name)
       let released: Promise<void> | undefined
       return { release: () => (released ??= this.#release(name)) }
     } catch (error) {

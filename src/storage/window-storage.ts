@@ -1,5 +1,5 @@
 /** Passes the bytes of a torrent to readers in order. Bytes are held until they are read, and never stored. */
-import { checkOptions } from '../codec/check-arguments.ts'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { StorageError } from '../errors.ts'
 import type { LentBytes, ReadWindow, Storage, WindowOwner, WindowRange } from './storage.ts'
 import { WindowReader } from './window-reader.ts'
@@ -68,7 +68,8 @@ export class WindowStorage implements Storage, ReadWindow {
   }
 
   /** Holds `bytes` without a copy, and resolves when they may be reused: at once if no reader needs them. */
-  write(position: number, bytes: Uint8Array): Promise<void> {
+  async write(position: number, bytes: Uint8Array): Promise<void> {
+    checkArgument('bytes', bytes, 'bytes')
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (bytes.length === 0 || this.#held.has(position)) return Promise.resolve()
     return new Promise((resolve, reject) => {
@@ -92,6 +93,7 @@ export class WindowStorage implements Storage, ReadWindow {
 
   /** Copies bytes that are still held. */
   async read(position: number, target: Uint8Array): Promise<number> {
+    checkArgument('target', target, 'bytes')
     let done = 0
     while (done < target.length) {
       const found = this.#find(position + done)

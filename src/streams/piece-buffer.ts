@@ -1,5 +1,6 @@
 import { checkArgument } from '../codec/check-arguments.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
+import { InputError } from '../errors.ts'
 
 /** The states of a block of a piece. */
 export const BLOCK_STATE = { free: 0, requested: 1, arrived: 2 } as const
@@ -165,11 +166,15 @@ export class PieceBuffer {
     this.#writers.length = 0
   }
 
-  /** Copies a block that is already in memory. @throws RangeError if it is not a block of this piece */
+  /** Copies a block that is already in memory. @throws InputError ERR_USAGE if it is not a block of this piece */
   put(begin: number, bytes: Uint8Array, giver?: unknown): Block {
+    checkArgument('bytes', bytes, 'bytes')
     const block = begin / BLOCK_LENGTH
     if (!Number.isInteger(block) || block >= this.blocks || bytes.length !== this.blockLength(block)) {
-      throw new RangeError(`no block of ${bytes.length} bytes at ${begin} in piece ${this.index}`)
+      throw new InputError(
+        'ERR_USAGE',
+        `begin: no block of ${bytes.length} bytes at ${begin} in piece ${this.index}`,
+      )
     }
     this.data.set(bytes, begin)
     if (this.states[block] !== BLOCK_STATE.arrived) this.arrive(block, giver)

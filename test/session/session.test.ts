@@ -336,6 +336,17 @@ t.test('invalid options are rejected and change nothing', async t => {
   await t.rejects(torrent.rename('a', '../b'), { code: 'ERR_PATH' })
   await t.rejects(torrent.rename('c', 'b'), { code: 'ERR_PATH' })
   await t.rejects(session.move(torrent, '/etc'), { code: 'ERR_PATH' })
+  const nothing = undefined as never
+  t.throws(() => session.get(nothing), { name: 'InputError', message: /^key: / })
+  await t.rejects(session.remove(nothing), { name: 'InputError', message: /^torrent: / })
+  await t.rejects(session.move(nothing, '/home'), { name: 'InputError', message: /^torrent: / })
+  await t.rejects(session.move(torrent, nothing), { name: 'InputError', message: /^directory: / })
+  await t.rejects(session.queue.move(nothing, 'up'), { name: 'InputError', message: /^torrents: / })
+  await t.rejects(torrent.move(nothing), { name: 'InputError', message: /^directory: / })
+  await t.rejects(torrent.rename(nothing, 'b'), { name: 'InputError', message: /^path: / })
+  await t.rejects(torrent.setPriority(nothing, 'off'), { name: 'InputError', message: /^indices: / })
+  await t.rejects(torrent.addSource(nothing), { name: 'InputError', message: /^source: / })
+  t.ok(session.get(torrent.id))
 })
 
 t.test('a symlink that leads out of the roots is rejected, one that stays inside is not', async t => {

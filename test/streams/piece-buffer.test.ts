@@ -1,4 +1,5 @@
 import t from 'tap'
+import { InputError } from '../../src/errors.ts'
 import { BLOCK_STATE, type BlockWriter, PieceBuffer } from '../../src/streams/piece-buffer.ts'
 import { noise } from '../helpers/metainfo.ts'
 
@@ -139,7 +140,7 @@ t.test('put rejects what is not a block of its piece', async t => {
     [2 * KiB16, 42],
     [KiB16, 0],
   ] as const) {
-    t.throws(() => piece.put(begin, Buffer.alloc(length)), RangeError, `${length} at ${begin}`)
+    t.throws(() => piece.put(begin, Buffer.alloc(length)), InputError, `${length} at ${begin}`)
   }
   t.equal(piece.arrived, 0)
 })

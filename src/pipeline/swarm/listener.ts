@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import net from 'node:net'
 import type { AddressFamily } from '../../codec/address-family.ts'
-import { checkBind, checkOptions } from '../../codec/check-arguments.ts'
+import { checkArgument, checkBind, checkOptions } from '../../codec/check-arguments.ts'
 import { canonicalHost, formatAddress } from '../../codec/compact.ts'
 import { PROTOCOL_PREFIX } from '../../codec/handshake.ts'
 import { HandshakeRunner } from '../../codec/handshake-runner.ts'
@@ -119,12 +119,15 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   /** Routes the connections for a torrent to `accept` from now on. */
   add(infoHash: Uint8Array, accept: (accepted: AcceptedConnection) => void): void {
+    checkArgument('infoHash', infoHash, 'bytes')
+    checkArgument('accept', accept, 'function')
     this.#torrents.set(Buffer.from(infoHash).toString('hex'), accept)
     this.#marks.set(torrentMark(infoHash).toString('hex'), infoHash)
   }
 
   /** Accepts no more connections for a torrent. */
   remove(infoHash: Uint8Array): void {
+    checkArgument('infoHash', infoHash, 'bytes')
     this.#torrents.delete(Buffer.from(infoHash).toString('hex'))
     this.#marks.delete(torrentMark(infoHash).toString('hex'))
   }

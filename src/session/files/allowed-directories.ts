@@ -1,4 +1,5 @@
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { checkArgument } from '../../codec/check-arguments.ts'
 import { quote } from '../../codec/quote.ts'
 import { InputError } from '../../errors.ts'
 import { type FileSystem, systemCode } from '../../ports/file-system.ts'
@@ -19,6 +20,7 @@ export class AllowedDirectories {
    * out of the roots.
    */
   async check(directory: string): Promise<void> {
+    checkArgument('directory', directory, 'string')
     if (!isAbsolute(directory))
       throw new InputError('ERR_PATH', `directory: expected an absolute path, got ${quote(directory)}`)
     if (!this.#roots) return

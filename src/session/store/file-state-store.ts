@@ -62,15 +62,18 @@ export class FileStateStore implements StateStore {
     }
   }
 
-  saveSession(record: SessionRecord): Promise<void> {
+  async saveSession(record: SessionRecord): Promise<void> {
+    checkArgument('record', record, 'object')
     return writeStateFile(this.#fs, join(this.#directory, 'session.json'), record)
   }
 
-  saveTorrent(record: TorrentRecord): Promise<void> {
+  async saveTorrent(record: TorrentRecord): Promise<void> {
+    checkArgument('record', record, 'object')
     return writeStateFile(this.#fs, this.#pathOf(record.infoHash, 'json'), record)
   }
 
-  saveMetainfo(infoHash: string, bytes: Uint8Array): Promise<void> {
+  async saveMetainfo(infoHash: string, bytes: Uint8Array): Promise<void> {
+    checkArgument('bytes', bytes, 'bytes')
     return replaceFile(this.#fs, this.#pathOf(infoHash, 'torrent'), bytes)
   }
 
@@ -97,7 +100,8 @@ export class FileStateStore implements StateStore {
   }
 
   /** See StateStore. */
-  saveBlocklist(bytes: Uint8Array): Promise<void> {
+  async saveBlocklist(bytes: Uint8Array): Promise<void> {
+    checkArgument('bytes', bytes, 'bytes')
     return replaceFile(this.#fs, this.#blocklistPath, withChecksum(bytes))
   }
 

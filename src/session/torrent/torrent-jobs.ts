@@ -9,6 +9,12 @@ import type { TorrentRunner } from './torrent-runner.ts'
 /** A job of a torrent. `waiting`: it waits for the checks of other torrents. */
 export type TorrentJob = 'waiting' | 'checking' | 'moving'
 
+/** Options of a move of files. */
+export interface MoveOptions {
+  /** True if the files are in the new directory already, so that only the record changes. @default false */
+  readonly keepFiles?: boolean
+}
+
 /**
  * Jobs that check or change the files of one torrent, one at a time. A job stops the run of the torrent while the run
  * would conflict with it.
@@ -58,7 +64,7 @@ export class TorrentJobs {
   }
 
   /** See SessionTorrent. */
-  async move(to: string, { keepFiles }: { readonly keepFiles: boolean }): Promise<void> {
+  async move(to: string, { keepFiles }: Required<MoveOptions>): Promise<void> {
     const { directory, link } = this.#stored.record
     if (to === directory) return
     await this.#run('moving', async signal => {

@@ -1,5 +1,5 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
-import { checkRequired } from '../../codec/check-arguments.ts'
+import { checkArgument, checkRequired } from '../../codec/check-arguments.ts'
 import { BLOCK_LENGTH, type BlockRef } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
 import type { BlockSource, Fetcher, RequestWindow } from '../block-source.ts'
@@ -65,6 +65,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
    * @throws PeerError if a message is impossible for this torrent
    */
   setTorrent(torrent: RequesterTorrent): void {
+    checkArgument('torrent', torrent, 'object')
     this.#queue.link.source = torrent.source
     this.#interest.setTorrent(torrent, message => this.#applyPieces(message))
   }

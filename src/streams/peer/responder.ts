@@ -1,4 +1,4 @@
-import { checkOptions } from '../../codec/check-arguments.ts'
+import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
 import { PeerError, StorageError } from '../../errors.ts'
 import { pick } from '../../ports/pick.ts'
@@ -70,6 +70,7 @@ export class Responder extends Duplex<Message, Outgoing> {
 
   /** The metadata is known: requests are answered from now on. */
   setTorrent(torrent: ResponderTorrent): void {
+    checkArgument('torrent', torrent, 'object')
     this.#torrent = torrent
     this.#hashes.source = torrent.hashes
   }
