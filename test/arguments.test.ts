@@ -189,7 +189,7 @@ for (const [entry, values] of Object.entries(entryPoints))
   })
 
 /** Objects that open nothing when they are made, and their methods that need an argument. */
-const METHODS = {
+const METHOD_CALLS = {
   Client: [() => new api.Client(OFFLINE_OPTIONS), ['get']],
   Dht: [() => new api.Dht(), ['add', 'lookup']],
   FileStateStore: [
@@ -210,7 +210,7 @@ const METHODS = {
 } as const
 
 t.test('a method without its arguments fails with an InputError', async t => {
-  for (const [name, [make, methods]] of Object.entries(METHODS))
+  for (const [name, [make, methods]] of Object.entries(METHOD_CALLS))
     for (const method of methods)
       for (const given of [[], [null]]) {
         const error = await attempt(() => make()[method](...given))
