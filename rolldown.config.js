@@ -22,6 +22,9 @@ const page = defineConfig({
 const keepNames = { function: true, class: true }
 const minify = { compress: { keepNames }, mangle: { keepNames }, codegen: true }
 
+/** Small modules that commands share, in one chunk, without what they import. */
+const cliGroup = (name, test) => ({ name, test, priority: 2, includeDependenciesRecursively: false })
+
 // The command line and the library in a few files that they share: Node takes a millisecond for every module, and there are
 // hundreds.
 const node = defineConfig({
@@ -39,13 +42,23 @@ const node = defineConfig({
     // `tsdl verify` no swarms.
     codeSplitting: {
       groups: [
-        { name: 'version', test: /src.version\.ts$/, priority: 2 },
-        { name: 'errors', test: /src.errors\.ts$/, priority: 2 },
         {
           name: 'arguments',
-          test: /src.(?:codec.(?:check-arguments|compact)|metainfo.trackers)\.ts$/,
+          test: /src.(?:version|errors|ports.reason-of|codec.(?:check-arguments|compact)|metainfo.trackers)\.ts$/,
           priority: 2,
         },
+        cliGroup(
+          'options',
+          /node_modules.(?:commander|ms).|src.cli.(?:add-commands|exit|help|http-address|options.+|quantities|range|settings.(?:environment|find-.+|resolve-.+|setting)|stdout|terminal|token)\.ts$/,
+        ),
+        cliGroup(
+          'reports',
+          /src.cli.(?:address-family|amounts|command-line|describe-progress|json-reporter|netrc|reporter|source|text-lines|text-reporter)\.ts$/,
+        ),
+        cliGroup(
+          'downloads',
+          /src.cli.(?:client|destinations.(?!pipe-worker|stdout-worker).+|download-run|load|log-file|open-page|prune-records|run-until-signal|state|torrent-monitor)\.ts$/,
+        ),
         { name: 'hashing', test: /src.(?:codec.merkle|metainfo.|hashing.)/, priority: 1 },
         {
           name: 'checking',

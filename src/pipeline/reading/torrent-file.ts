@@ -1,4 +1,4 @@
-import { ReadableStream as WebStream } from 'node:stream/web'
+import type { ReadableStream as WebStream } from 'node:stream/web'
 import { describeValue } from '../../codec/quote.ts'
 import { InputError } from '../../errors.ts'
 import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
@@ -85,7 +85,9 @@ export class TorrentFile {
   /** Opens the same as a web stream. Cancelling it ends the reading. */
   web(options: Omit<ReadOptions, 'lend'> = {}): ReadableStream<OwnBytes> {
     // the global type, as programs with and without DOM types know it
-    return WebStream.from(this.stream(options)) as ReadableStream<OwnBytes>
+    // The global, as Node loads its module when it is first used: few programs do.
+    const { ReadableStream } = globalThis as unknown as { ReadableStream: typeof WebStream }
+    return ReadableStream.from(this.stream(options)) as ReadableStream<OwnBytes>
   }
 }
 
