@@ -8,13 +8,16 @@ const library = Object.values(exports)
   .flatMap(({ default: file }) => file ?? [])
   .map(file => file.replace(/^\.\/dist\/(.*)\.js$/, '$1'))
 
+/** Notes for minifiers are of no use after ours. */
+const comments = false
+
 /** The page in the browser: one script and one style sheet, which `src/server/page/page-assets.ts` serves. */
 const page = defineConfig({
   input: { page: 'src/page/main.tsx' },
   platform: 'browser',
   tsconfig: 'src/page/tsconfig.json',
   plugins: [styles('page.css')],
-  output: { dir: 'dist/page', entryFileNames: '[name].js', minify: true, codeSplitting: false },
+  output: { dir: 'dist/page', entryFileNames: '[name].js', minify: true, comments, codeSplitting: false },
   logLevel: 'warn',
 })
 
@@ -68,6 +71,7 @@ const node = defineConfig({
       ],
     },
     minify,
+    comments,
   },
   logLevel: 'warn',
 })
