@@ -13,6 +13,7 @@ import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { systemClock } from '../ports/clock.ts'
 import { type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
+import { forwardEvents } from '../ports/forward-events.ts'
 import { threadLoopLoad } from '../ports/loop-load.ts'
 import { pick } from '../ports/pick.ts'
 import { TimerQueue } from '../ports/timer-queue.ts'
@@ -250,18 +251,17 @@ export class Client extends EventEmitter<ClientEvents> {
     const { bind, clock, createSocket, dht = true, dhtNodes: bootstrap, lsd = true } = this.#options
     const { family, random } = this.#options
     const { fs, stateDirectory } = this
-    const warn = (error: TsdlError) => this.emit('warning', error)
     const port = listener?.port
-    if (dht) {
-      this.#dht ??= new LazyDht({
+    if (dht && !this.#dht) {
+      this.#dht = new LazyDht({
         options: {
           readOnly: port === undefined,
           ...pick({ bind, bootstrap, clock, family }, 'bind', 'bootstrap', 'clock', 'family'),
           ...pick({ createSocket, port, random }, 'createSocket', 'port', 'random'),
         },
         record: stateDirectory === undefined ? undefined : { fs, path: join(stateDirectory, 'dht') },
-        warn,
       })
+      forwardEvents(this.#dht, this, 'warning')
     }
     const local = pick({ clock, createSocket, family }, 'clock', 'createSocket', 'family')
     if (lsd) this.#lsd ??= new LazyLocalDiscovery(local)

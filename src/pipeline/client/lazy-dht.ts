@@ -2,6 +2,7 @@ import type { PeerAddress } from '../../codec/compact.ts'
 import type { Dht, DhtLookupOptions, DhtOptions } from '../../dht/dht.ts'
 import type { SharedDht } from '../../discovery/peer-sources.ts'
 import { messageOf, StorageError, type TsdlError } from '../../errors.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import type { FileSystem } from '../../ports/file-system.ts'
 import { readDhtRecord, writeDhtRecord } from './dht-record.ts'
 
@@ -11,17 +12,21 @@ export interface LazyDhtOptions {
   readonly options: Omit<DhtOptions, 'state'>
   /** The file that keeps the nodes between runs. @default nodes are not kept */
   readonly record?: { readonly fs: FileSystem; readonly path: string } | undefined
-  /** Called with each failure; the DHT goes on. */
-  readonly warn: (error: TsdlError) => void
+}
+
+export interface LazyDhtEvents {
+  /** A failure. The DHT goes on. */
+  warning: [error: TsdlError]
 }
 
 /** The DHT of a client. It is loaded, and its ports are opened, when the first torrent looks up peers. */
-export class LazyDht implements SharedDht {
+export class LazyDht extends Emitter<LazyDhtEvents> implements SharedDht {
   readonly #options: LazyDhtOptions
   #opening: Promise<Dht> | undefined
   #dht: Dht | undefined
 
   constructor(options: LazyDhtOptions) {
+    super()
     this.#options = options
   }
 
@@ -50,10 +55,13 @@ export class LazyDht implements SharedDht {
   async close(): Promise<void> {
     const dht = await this.#opening?.catch(() => undefined)
     if (!dht) return
-    const { record, warn } = this.#options
+    const { record } = this.#options
     if (record) {
       await writeDhtRecord(record.fs, record.path, dht.state).catch(error => {
-        warn(error instanceof StorageError ? error : new StorageError('ERR_RECORD', messageOf(error), error))
+        this.emit(
+          'warning',
+          error instanceof StorageError ? error : new StorageError('ERR_RECORD', messageOf(error), error),
+        )
       })
     }
     await dht.close()
@@ -65,13 +73,13 @@ export class LazyDht implements SharedDht {
   }
 
   async #start(): Promise<Dht> {
-    const { options, record, warn } = this.#options
+    const { options, record } = this.#options
     const [{ Dht }, state] = await Promise.all([
       import('../../dht/dht.ts'),
       record && readDhtRecord(record.fs, record.path),
     ])
     const dht = new Dht({ ...options, ...(state ? { state } : {}) })
-    dht.on('warning', warn)
+    dht.on('warning', error => this.emit('warning', error))
     this.#dht = dht
     return dht.start()
   }

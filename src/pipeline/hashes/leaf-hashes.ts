@@ -5,8 +5,8 @@ import type { Clock } from '../../ports/clock.ts'
 
 export interface LeafHashesOptions {
   readonly trees: PieceTrees
-  /** Returns true if we have a piece. */
-  readonly has: (index: number) => boolean
+  /** Knows which pieces we have. */
+  readonly upload: { has(index: number): boolean }
   /** Reads verified bytes. */
   readonly reads: { read(position: number, target: Uint8Array): Promise<number> }
   readonly clock: Clock
@@ -42,8 +42,8 @@ export class LeafHashes {
 
   /** Resolves with the leaves of a piece, or with undefined if we do not have it, or if too many are requested. */
   async leavesOf(index: number): Promise<Buffer | undefined> {
-    const { has, trees } = this.#options
-    if (!has(index)) return undefined
+    const { trees, upload } = this.#options
+    if (!upload.has(index)) return undefined
     const kept = this.#kept.get(index)
     if (kept) return kept
     const { length } = trees.placementOf(index)

@@ -16,6 +16,7 @@ import {
 } from '../../codec/metadata.ts'
 import { decodePex, encodePex, type PexPeer } from '../../codec/pex.ts'
 import type { DontHaveMessage } from '../../streams/peer/incoming.ts'
+import type { MessageTarget } from './message-target.ts'
 import { MetadataResponder } from './metadata-responder.ts'
 import type { PeerContext } from './peer-context.ts'
 import { PeerExchange } from './peer-exchange.ts'
@@ -33,8 +34,7 @@ export interface ExtensionsOptions {
   readonly context: PeerContext
   /** The peer's IP address. */
   readonly host: string
-  /** Sends an extended message. @returns true if there is room for more */
-  readonly send: (id: number, payload: Uint8Array) => boolean
+  readonly peer: MessageTarget
 }
 
 /** Number of requests of a peer that we queue. */
@@ -50,7 +50,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
   supported = false
   readonly #context: PeerContext
   readonly #host: string
-  readonly #send: ExtensionsOptions['send']
+  readonly #peer: MessageTarget
   #pex: PeerExchange | undefined
   #metadata: MetadataResponder | undefined
   readonly #handlers = new Map<number, (payload: Uint8Array) => DontHaveMessage | undefined>([
@@ -60,11 +60,11 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
     [OUR_IDS.ut_metadata, payload => this.#takeMetadata(payload)],
   ])
 
-  constructor({ context, host, send }: ExtensionsOptions) {
+  constructor({ context, host, peer }: ExtensionsOptions) {
     super()
     this.#context = context
     this.#host = host
-    this.#send = send
+    this.#peer = peer
   }
 
   /** Handles an extended message; unknown ids are ignored. @returns the message to pass on to the Requester, if any */
@@ -103,7 +103,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
 
   /** Requests pieces of the metadata. */
   requestMetadata(pieces: readonly number[]): void {
-    for (const piece of pieces) this.#sendMetadata(encodeMetadataMessage({ type: 'request', piece }))
+    for (const piece of pieces) this.sendMetadata(encodeMetadataMessage({ type: 'request', piece }))
   }
 
   /** Continues to send metadata, after the connection has drained. */
@@ -143,18 +143,23 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
   #takeMetadata(payload: Uint8Array): undefined {
     const info = this.#context.torrent?.info
     if (info) {
-      this.#metadata ??= new MetadataResponder({ info, send: bytes => this.#sendMetadata(bytes) })
+      this.#metadata ??= new MetadataResponder(info, this)
       this.#metadata.handle(payload)
       return
     }
     const message = parseMetadataMessage(payload)
     if (message?.type === 'request') {
-      this.#sendMetadata(encodeMetadataMessage({ type: 'reject', piece: message.piece }))
+      this.sendMetadata(encodeMetadataMessage({ type: 'reject', piece: message.piece }))
     } else if (message) this.emit('metadata', message)
   }
 
-  #sendMetadata(payload: Uint8Array): boolean {
+  /** Sends the payload of a ut_metadata message, if the peer supports it. @returns true if there is room for more */
+  sendMetadata(payload: Uint8Array): boolean {
     const id = this.peerHandshake.extensions.get('ut_metadata') ?? 0
     return id === 0 || this.#send(id, payload)
+  }
+
+  #send(id: number, payload: Uint8Array): boolean {
+    return this.#peer.send({ type: 'extended', id, payload })
   }
 }

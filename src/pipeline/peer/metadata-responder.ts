@@ -5,11 +5,10 @@ import {
   parseMetadataMessage,
 } from '../../codec/metadata.ts'
 
-export interface MetadataResponderOptions {
-  /** The raw info dictionary. */
-  readonly info: Uint8Array
-  /** Sends the payload of a ut_metadata message. @returns true if there is room for more; if not, `drained` is called later */
-  readonly send: (payload: Uint8Array) => boolean
+/** Sends the answers. */
+export interface MetadataTarget {
+  /** Sends the payload of a ut_metadata message. @returns true if there is room for more; if not, `resume` is called later */
+  sendMetadata(payload: Uint8Array): boolean
 }
 
 /** Maximum requests of one peer that wait until it has read the earlier answers. */
@@ -22,16 +21,19 @@ const MAX_COPIES = 4
  * While the peer does not read, nothing is sent to it.
  */
 export class MetadataResponder {
-  readonly #options: MetadataResponderOptions
+  readonly #info: Uint8Array
+  readonly #target: MetadataTarget
   readonly #pieces: number
   readonly #waiting: number[] = []
   /** Pieces that may still be sent. */
   #left: number
   #room = true
 
-  constructor(options: MetadataResponderOptions) {
-    this.#options = options
-    this.#pieces = metadataPieces(options.info.length)
+  /** @param info the raw info dictionary */
+  constructor(info: Uint8Array, target: MetadataTarget) {
+    this.#info = info
+    this.#target = target
+    this.#pieces = metadataPieces(info.length)
     this.#left = MAX_COPIES * this.#pieces
   }
 
@@ -54,7 +56,7 @@ export class MetadataResponder {
   }
 
   #serve(): void {
-    const { info } = this.#options
+    const info = this.#info
     while (this.#room && this.#waiting.length > 0) {
       const piece = this.#waiting.shift()!
       const data = info.subarray(piece * METADATA_PIECE, (piece + 1) * METADATA_PIECE)
@@ -63,6 +65,6 @@ export class MetadataResponder {
   }
 
   #send(payload: Uint8Array): void {
-    this.#room = this.#options.send(payload)
+    this.#room = this.#target.sendMetadata(payload)
   }
 }

@@ -83,7 +83,7 @@ export interface PeerTorrent {
 export interface PeerUpload {
   readonly storage: ResponderTorrent['storage']
   /** Returns true if we have a piece. */
-  readonly has: (index: number) => boolean
+  has(index: number): boolean
   /** The pieces that we announce to a peer when it connects. */
   readonly announcedPieces: Bitfield
   /** True if we do not show all pieces that we have (BEP 16). */

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { countProofs, type HashRange, NODE_LENGTH, RANGE_BYTES, rangeKey } from '../../codec/hash-range.ts'
 import type { HashesMessage, Message } from '../../codec/message.ts'
+import type { MessageTarget } from './message-target.ts'
 
 /** Requests for hashes that wait for one peer, as libtorrent sends them. */
 const MAX_WAITING_REQUESTS = 2
@@ -22,13 +23,13 @@ export class PeerHashes extends EventEmitter<PeerHashesEvents> {
     hashes: (answer: HashAnswer): undefined => this.#take(answer),
     hashReject: (answer: HashAnswer): undefined => this.#take(answer),
   }
-  readonly #send: (message: Message) => void
+  readonly #peer: MessageTarget
   /** Requests without an answer: their longest valid answers in bytes, with the id. */
   readonly #waiting = new Map<string, number>()
 
-  constructor(send: (message: Message) => void) {
+  constructor(peer: MessageTarget) {
     super()
-    this.#send = send
+    this.#peer = peer
   }
 
   /** True if the peer may be asked now. */
@@ -45,7 +46,7 @@ export class PeerHashes extends EventEmitter<PeerHashesEvents> {
   request(range: HashRange): void {
     const bytes = 1 + RANGE_BYTES + (range.length + countProofs(range)) * NODE_LENGTH
     this.#waiting.set(rangeKey(range), bytes)
-    this.#send({ type: 'hashRequest', ...range })
+    this.#peer.send({ type: 'hashRequest', ...range })
   }
 
   /** Takes a message of the peer. It is dropped if it answers no request. */

@@ -33,9 +33,11 @@ export class PeerUploads implements UploadPolicy {
   /** Answers requests from now on: the metadata is known. */
   begin(torrent: PeerTorrent): void {
     const { hashes, length, pieceLength, upload } = torrent
-    const { has, storage } = upload
-    const sizeOf = (index: number) => torrent.requestableBytes(index)
-    this.#peer.responder.setTorrent({ pieceLength, length, sizeOf, storage, has, hashes })
+    this.#peer.responder.setTorrent({
+      ...{ pieceLength, length, hashes, storage: upload.storage },
+      sizeOf: index => torrent.requestableBytes(index),
+      has: index => upload.has(index),
+    })
   }
 
   /** Answers requests that were deferred. Called several times a second. */

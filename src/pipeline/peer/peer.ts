@@ -17,6 +17,7 @@ import { DhtPort } from './dht-port.ts'
 import { Extensions } from './extensions.ts'
 import { composeFirstMessages } from './first-messages.ts'
 import { checkInfoHash, composeHandshake } from './handshake.ts'
+import type { MessageTarget } from './message-target.ts'
 import type { PeerContext } from './peer-context.ts'
 import { PeerHashes } from './peer-hashes.ts'
 import { createPeerStages } from './peer-stages.ts'
@@ -47,7 +48,7 @@ const SLOW_HANDSHAKE_MS = 250
 const DEFAULT_REQQ = 250
 
 /** One connection to a peer, from dialling or accepting to its end: its wire state and the handlers of its messages. */
-export class Peer extends EventEmitter<PeerEvents> {
+export class Peer extends EventEmitter<PeerEvents> implements MessageTarget {
   readonly address: PeerAddress
   /** True if the peer connected to us. */
   readonly incoming: boolean
@@ -58,7 +59,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   readonly requester: Requester
   readonly responder: Responder
   /** Our requests for hashes to the peer. @internal */
-  readonly hashes = new PeerHashes(message => this.send(message))
+  readonly hashes = new PeerHashes(this)
   /** The rates from and to the peer, in bytes per second. */
   readonly down = new ByteRate()
   readonly up = new ByteRate()
@@ -114,11 +115,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.#socket = socket
     this.address = socket.address
     this.#dhtPort = new DhtPort(context, socket)
-    this.#extensions = new Extensions({
-      context,
-      host: socket.remoteHost,
-      send: (id, payload) => this.send({ type: 'extended', id, payload }),
-    })
+    this.#extensions = new Extensions({ context, host: socket.remoteHost, peer: this })
     this.#listen()
     if (context.torrent) this.#beginExchange()
     if (!incoming) this.send(composeHandshake(context))

@@ -36,7 +36,7 @@ export class PieceTransfer {
     for (const index of verified) this.pipeline.addFound(index)
     const { cursors, scheduler } = this.pipeline
     this.upload = new PieceUpload({ pieces, pieceLength, scheduler, reads, superSeed, random })
-    this.hashes = HashAnswers.of({ ...options, has: this.upload.has })
+    this.hashes = HashAnswers.of({ ...options, upload: this.upload })
     this.readers = new PieceReaders({ metainfo, pieces, cursors, reads, window })
   }
 

@@ -58,7 +58,9 @@ export class PieceUpload extends Emitter<PieceUploadEvents> implements PeerUploa
     this.source = this.#superSeed ?? scheduler
   }
 
-  readonly has = (index: number): boolean => this.#pieces.retains && this.#pieces.trusts(index)
+  has(index: number): boolean {
+    return this.#pieces.retains && this.#pieces.trusts(index)
+  }
 
   onReadError(error: Error, index: number): void {
     // a piece that another program changed is read again: that is no failure

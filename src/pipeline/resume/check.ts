@@ -10,7 +10,7 @@ import type { Storage } from '../../storage/storage.ts'
 import { PieceReader } from '../../streams/torrent/piece-reader.ts'
 import { Verifier } from '../../streams/torrent/verifier.ts'
 import { PiecePool } from '../limits/piece-pool.ts'
-import { checkInThreads } from './threaded-check.ts'
+import { type CheckTally, checkInThreads } from './threaded-check.ts'
 
 /** Minimum bytes for hashing in threads: fewer are hashed before threads have started. */
 const MIN_THREADED_BYTES = 32 << 20
@@ -52,14 +52,15 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
   let pieces =
     options.pieces ??
     (await findPossiblePieces(metainfo, storage, options.states)).filter(index => !verified.has(index))
-  let looked = pieceCount - pieces.length
-  const look = () => progress?.(++looked)
+  let checked = pieceCount - pieces.length
+  const tally: CheckTally = {
+    note(index, isRight) {
+      if (isRight) verified.add(index)
+      progress?.(++checked)
+    },
+  }
   if (hashPool && storage.useFile && pieces.length * pieceLength >= MIN_THREADED_BYTES) {
-    const onPiece = (index: number, right: boolean) => {
-      if (right) verified.add(index)
-      look()
-    }
-    pieces = await checkInThreads({ metainfo, trees, storage, hashPool, pieces, onPiece, signal })
+    pieces = await checkInThreads({ metainfo, trees, storage, hashPool, pieces, signal, tally })
   }
   const pool = new PiecePool(pieceLength, 8)
   const reader = new PieceReader({
@@ -68,14 +69,14 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
     length,
     sizeOf: index => layout.pieceSize(index),
     pieces,
-    onMissing: look,
+    onMissing: index => tally.note(index, false),
     allocate: size => pool.take().subarray(0, size),
   })
   const verifier = new Verifier({
     hashes: trees ?? hashes,
     onCorrupt: piece => {
       pool.give(piece.data)
-      look()
+      tally.note(piece.index, false)
     },
   })
   const abort = () => reader.destroy(signal?.reason)
@@ -85,9 +86,8 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
     reader.pipe(verifier, () => {})
     reader.on('error', error => verifier.destroy(error))
     for await (const piece of verifier) {
-      verified.add(piece.index)
       pool.give(piece.data)
-      look()
+      tally.note(piece.index, true)
     }
     signal?.throwIfAborted()
     return verified

@@ -6,6 +6,12 @@ import type { PieceTrees } from '../../metainfo/piece-trees.ts'
 import { forEachInParallel } from '../../ports/parallel.ts'
 import type { Storage } from '../../storage/storage.ts'
 
+/** The results of a check. */
+export interface CheckTally {
+  /** Notes a piece that was checked. @param isRight true if it matches its hash */
+  note(index: number, isRight: boolean): void
+}
+
 /** Options of `checkInThreads`. */
 export interface ThreadedCheckOptions {
   readonly metainfo: Metainfo
@@ -15,8 +21,8 @@ export interface ThreadedCheckOptions {
   readonly hashPool: HashPool
   /** The pieces to check, in ascending order. */
   readonly pieces: readonly number[]
-  /** Called with each piece that was checked; `right` is true if it matches its hash. */
-  readonly onPiece: (index: number, right: boolean) => void
+  /** Takes the results. */
+  readonly tally: CheckTally
   readonly signal?: AbortSignal | undefined
 }
 
@@ -35,7 +41,7 @@ interface Run {
  * Rejects with the reason of the signal.
  */
 export async function checkInThreads(options: ThreadedCheckOptions): Promise<number[]> {
-  const { metainfo, trees, storage, hashPool, pieces, onPiece, signal } = options
+  const { metainfo, trees, storage, hashPool, pieces, signal, tally } = options
   const { hashes, pieceLength } = metainfo
   const { runs, others } = findRuns(metainfo, trees, pieces)
   const expected = (index: number) => trees?.expected(index) ?? hashes.subarray(index * 20, index * 20 + 20)
@@ -56,7 +62,7 @@ export async function checkInThreads(options: ThreadedCheckOptions): Promise<num
       const index = first + at
       const result = results?.[at]
       if (!result) others.push(index)
-      else onPiece(index, result instanceof Uint8Array && Buffer.compare(result, expected(index)) === 0)
+      else tally.note(index, result instanceof Uint8Array && Buffer.compare(result, expected(index)) === 0)
     }
   })
   return others.sort((a, b) => a - b)

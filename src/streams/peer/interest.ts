@@ -20,7 +20,7 @@ export interface RequesterTorrent {
 /** The pieces of one peer, and our interest in them (BEP 3, 6, 54). */
 export class Interest {
   /** The pieces of the peer; empty until the metadata is known. */
-  peerPieces = new PeerPieces(0, () => false)
+  peerPieces = new PeerPieces(0, NO_SOURCE)
   /** True if the peer knows that we are interested. */
   isShown = false
   readonly #options: InterestOptions
@@ -45,7 +45,7 @@ export class Interest {
     if (!early) return
     this.#early = undefined
     this.#source = source
-    this.peerPieces = new PeerPieces(pieceCount, index => source.wants(index))
+    this.peerPieces = new PeerPieces(pieceCount, source)
     this.#paused = true
     for (const message of early) apply(message)
     this.#paused = false

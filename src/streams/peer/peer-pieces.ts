@@ -1,4 +1,5 @@
 import { Bitfield } from '../../codec/bitfield.ts'
+import type { BlockSource } from '../block-source.ts'
 
 /** Maximum allowed-fast pieces, and suggested pieces, of a peer. Later ones are ignored. */
 const MAX_NAMED = 100
@@ -27,16 +28,16 @@ export class PeerPieces {
   version = 0
   /** The number of its pieces that we want. */
   usefulCount = 0
-  readonly #wants: (index: number) => boolean
+  readonly #source: Pick<BlockSource, 'wants'>
   readonly #allowed = new Set<number>()
   readonly #suggested = new Set<number>()
   readonly #refusals = new Map<number, RejectedRequests>()
   /** Pieces that are left out for now. */
   readonly #refused = new Set<number>()
 
-  constructor(pieceCount: number, wants: (index: number) => boolean) {
+  constructor(pieceCount: number, source: Pick<BlockSource, 'wants'>) {
     this.bits = new Bitfield(pieceCount)
-    this.#wants = wants
+    this.#source = source
   }
 
   /** Returns true if a piece may be requested. */
@@ -68,7 +69,7 @@ export class PeerPieces {
   set(bits: Bitfield): void {
     this.bits = bits
     this.usefulCount = 0
-    for (const index of bits) if (this.#wants(index)) this.usefulCount++
+    for (const index of bits) if (this.#source.wants(index)) this.usefulCount++
   }
 
   /** Counts again which of its pieces we want. */
@@ -80,14 +81,14 @@ export class PeerPieces {
   /** Adds a piece that the peer has. @returns true if it is new */
   add(index: number): boolean {
     if (!this.bits.add(index)) return false
-    if (this.#wants(index)) this.usefulCount++
+    if (this.#source.wants(index)) this.usefulCount++
     return true
   }
 
   /** Removes a piece that the peer lost (BEP 54). @returns true if the peer had it */
   delete(index: number): boolean {
     if (!this.bits.delete(index)) return false
-    if (this.#wants(index)) this.usefulCount--
+    if (this.#source.wants(index)) this.usefulCount--
     return true
   }
 
@@ -102,17 +103,17 @@ export class PeerPieces {
 
   /** Notes that we lost this piece. */
   removeOwnPiece(index: number): void {
-    if (this.bits.has(index) && this.#wants(index)) this.usefulCount++
+    if (this.bits.has(index) && this.#source.wants(index)) this.usefulCount++
   }
 
   allow(index: number): void {
-    if (this.#allowed.size >= MAX_NAMED || !this.#wants(index)) return
+    if (this.#allowed.size >= MAX_NAMED || !this.#source.wants(index)) return
     this.#allowed.add(index)
     this.version++
   }
 
   suggest(index: number): void {
-    if (this.#suggested.size < MAX_NAMED && this.#wants(index)) this.#suggested.add(index)
+    if (this.#suggested.size < MAX_NAMED && this.#source.wants(index)) this.#suggested.add(index)
   }
 
   /** Notes a reject of a request for this piece that was sent at `askedAt`. */

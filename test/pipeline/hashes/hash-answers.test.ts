@@ -25,7 +25,7 @@ function answersOf(content: Buffer, pieceLength: number, has: (index: number) =>
   let bytesRead = 0
   const clock = new VirtualClock()
   const answers = HashAnswers.of({
-    ...{ metainfo, has, clock },
+    ...{ metainfo, clock, upload: { has } },
     reads: {
       read: async (position, target) => {
         bytesRead += target.length

@@ -35,10 +35,10 @@ function setup(t: Test, metainfo: Metainfo) {
   }
   const threaded = async () => {
     const right: number[] = []
-    const onPiece = (index: number, isRight: boolean) => isRight && right.push(index)
+    const note = (index: number, isRight: boolean) => isRight && right.push(index)
     const left = await checkInThreads({
       ...{ metainfo, storage, hashPool, pieces: all, trees: PieceTrees.of(metainfo) },
-      onPiece,
+      tally: { note },
     })
     return { left, right: right.sort() }
   }

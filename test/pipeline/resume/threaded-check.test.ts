@@ -37,9 +37,9 @@ function setup(t: Test) {
   const checkPieces = async (pieces: readonly number[]) => {
     const storage = open()
     const results = new Map<number, boolean>()
-    const onPiece = (index: number, right: boolean) => results.set(index, right)
+    const tally = { note: (index: number, isRight: boolean) => results.set(index, isRight) }
     const left = await checkInThreads({
-      ...{ metainfo: made.metainfo, trees: undefined, storage, hashPool, pieces, onPiece },
+      ...{ metainfo: made.metainfo, trees: undefined, storage, hashPool, pieces, tally },
     })
     return { left, right: [...results].flatMap(([index, right]) => (right ? [index] : [])).sort() }
   }

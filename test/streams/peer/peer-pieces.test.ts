@@ -8,7 +8,7 @@ function setup({
   wants = (_: number): boolean => true,
   size = 20,
 } = {}) {
-  const offer = new PeerPieces(size, wants)
+  const offer = new PeerPieces(size, { wants })
   const bits = new Bitfield(size)
   for (let index = 0; index < size; index++) if (has(index)) bits.add(index)
   offer.set(bits)
@@ -16,7 +16,7 @@ function setup({
 }
 
 t.test('a peer has nothing before its first message', async t => {
-  const offer = new PeerPieces(20, () => true)
+  const offer = new PeerPieces(20, { wants: () => true })
   t.equal(offer.has(0, false), false)
   t.equal(offer.usefulCount, 0)
   t.equal(offer.hasAllowed, false)
