@@ -113,7 +113,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
 
   /** Returns true if a PEX message to the peer is due. */
   pexIsDue(now: number): boolean {
-    return Boolean(this.peerHandshake.extensions.get('ut_pex') && this.#pex?.isDue(now))
+    return Boolean(this.#pex?.isDue(now) && this.peerHandshake.extensions.get('ut_pex'))
   }
 
   /** Tells the peer which peers connected and disconnected since the last message (BEP 11). @param own its own listening address */

@@ -22,7 +22,7 @@ export class PeerUploads implements UploadPolicy {
   readonly #context: PeerContext
   /** Bytes that were uploaded before the last tick. */
   #uploaded = 0
-  /** The time since when its requests wait without an answer, in milliseconds; the last tick if it has no requests. */
+  /** The time since when its requests wait without an answer, in milliseconds; an earlier tick if it has no requests. */
   waitsSince = 0
 
   constructor(peer: ServedPeer, context: PeerContext) {
@@ -66,10 +66,12 @@ export class PeerUploads implements UploadPolicy {
       this.#peer.send({ type: 'suggest', index })
   }
 
-  /** The peer has requested a block of a piece. */
+  /** The peer has requested a block of a piece, which is not among its waiting requests yet. */
   onRequest(index: number): void {
+    const now = this.#context.clock.now()
+    if (this.#peer.responder.waiting === 0) this.waitsSince = now
     const suggestions = this.#context.torrent?.upload.suggestions
-    if (suggestions?.noteRequest(this.#peer, index, this.#context.clock.now())) this.suggest()
+    if (suggestions?.noteRequest(this.#peer, index, now)) this.suggest()
   }
 
   /** Forgets the suggestions: the peer was choked or disconnected. */

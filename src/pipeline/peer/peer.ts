@@ -172,7 +172,7 @@ export class Peer extends EventEmitter<PeerEvents> implements MessageTarget {
     return this.requester.peerInterested
   }
 
-  /** The time since when its requests wait without an answer, in milliseconds; the last tick if it has no requests. */
+  /** The time since when its requests wait without an answer, in milliseconds; an earlier tick if it has no requests. */
   get waitsSince(): number {
     return this.#uploads.waitsSince
   }
@@ -231,6 +231,7 @@ export class Peer extends EventEmitter<PeerEvents> implements MessageTarget {
 
   /** Checks the time limits and updates the rates. Called several times a second. */
   tick(now: number): void {
+    if (this.#context.torrent?.isUploadOnly && !this.#timeLimits.isTickDue(this, now)) return
     const { ready, requester, responder } = this
     const exceeded = this.#timeLimits.findExceeded({ ready, sending: responder.sending }, now)
     if (exceeded !== undefined) {

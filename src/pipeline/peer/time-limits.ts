@@ -4,6 +4,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
 const IDLE_TIMEOUT_MS = 130_000
 /** Milliseconds of our own silence after which a keep-alive is sent. */
 const KEEP_ALIVE_MS = 100_000
+/** Milliseconds between two ticks of an idle connection of a seed, which may have thousands of them. */
+const IDLE_TICK_MS = 1_000
 /** Milliseconds within which a peer must take the blocks that it requested. */
 const SEND_TIMEOUT_MS = 60_000
 
@@ -15,6 +17,13 @@ export interface TimedConnection {
   readonly sending: boolean
 }
 
+/** The state of a connection that decides how often it is ticked. */
+export interface TickedConnection {
+  readonly ready: boolean
+  readonly requester: { readonly amInterested: boolean; readonly outstanding: number }
+  readonly responder: { readonly waiting: number; readonly sending: boolean }
+}
+
 /** The time limits of one connection: a policy. All times are in milliseconds of one clock. */
 export class TimeLimits {
   /** The time at which the connection was dialled or accepted. */
@@ -24,6 +33,7 @@ export class TimeLimits {
   #receivedAt: number
   #queuedAt: number
   #writtenAt: number
+  #tickedAt = Number.NEGATIVE_INFINITY
 
   /** @param now the time at which the connection was dialled or accepted */
   constructor(now: number) {
@@ -44,6 +54,15 @@ export class TimeLimits {
   /** Bytes for the peer were passed to the system. */
   noteWritten(now: number): void {
     this.#writtenAt = now
+  }
+
+  /** Returns true if a tick of a seed has something to do: always, or once a second while neither side waits for blocks. */
+  isTickDue({ ready, requester, responder }: TickedConnection, now: number): boolean {
+    const isFetching = requester.amInterested || requester.outstanding > 0
+    const isIdle = ready && !isFetching && responder.waiting === 0 && !responder.sending
+    if (isIdle && now - this.#tickedAt < IDLE_TICK_MS) return false
+    this.#tickedAt = now
+    return true
   }
 
   /** Returns why the peer must be disconnected, if a limit is exceeded. Called several times a second. */

@@ -42,6 +42,7 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
   readonly #transferred: TransferredPieces
   readonly #memory: MemoryShare
   #current: PieceTransfer | undefined
+  #reads: TrustedReads | undefined
   /** Those of transfers that have ended. */
   #contributions: Contributions | undefined
   #isPaused = false
@@ -89,6 +90,7 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
     const { pipeline } = this.#current
     if (!pipeline.contributions.isEmpty) this.#contributions = pipeline.contributions
     this.#current = undefined
+    this.#reads?.rest()
     this.#memory.release()
     void pipeline.close().then(() => this.rest())
     return true
@@ -112,6 +114,7 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
   /** Closes the chain of the current transfer, and gives its memory back. */
   async close(): Promise<void> {
     this.#memory.release()
+    this.#reads?.rest()
     await this.#current?.pipeline.close()
   }
 
@@ -121,11 +124,12 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
     const { funnel, hashes: requests, reputation } = network
     const { storage } = content
     const { priorities } = selection
+    const reads = new TrustedReads(layout, storage, recheck, clock)
+    this.#reads = reads
     const transfer = new PieceTransfer({
-      ...{ metainfo, storage, random, verified, superSeed, layout, pieces, clock, hashPool },
+      ...{ metainfo, reads, storage, random, verified, superSeed, layout, pieces, clock, hashPool },
       ...{ memory: this.#memory.take(), funnel, reputation, wanted: selection.pieces },
       leaves: new LeafRequests({ metainfo, requests, now: () => clock.now() }),
-      reads: new TrustedReads(layout, storage, recheck, clock),
       ...pick(content, 'onDemand', 'sharedMemory'),
       sequential: this.#sequential,
       ...(priorities ? { priority: (index: number) => priorities[index] as PiecePriority } : {}),

@@ -2,6 +2,7 @@ import type { Layout } from '../../metainfo/layout.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Recheck } from '../resume/recheck.ts'
+import { ReadAhead } from './read-ahead.ts'
 
 /** Milliseconds between two checks of one file for changes by other programs. */
 const LOOK_INTERVAL_MS = 1000
@@ -12,6 +13,9 @@ export class TrustedReads implements Pick<Storage, 'read'> {
   readonly #storage: Storage
   readonly #recheck: Recheck
   readonly #clock: Clock
+  readonly #ahead: ReadAhead
+  /** The doubts about pieces when `#ahead` was last cleared. */
+  #doubts: number
   /** The time of the last check of each file, in ms. */
   readonly #checkedAt = new Map<number, number>()
 
@@ -20,6 +24,13 @@ export class TrustedReads implements Pick<Storage, 'read'> {
     this.#storage = storage
     this.#recheck = recheck
     this.#clock = clock
+    this.#ahead = new ReadAhead({ storage, pieceLength: layout.pieceLength, length: layout.length })
+    this.#doubts = recheck.doubts
+  }
+
+  /** Gives up memory. */
+  rest(): void {
+    this.#ahead.clear()
   }
 
   /** Reads as Storage does, with zeros after the end of the torrent. Resolves with 0 where the bytes are in doubt. */
@@ -38,7 +49,9 @@ export class TrustedReads implements Pick<Storage, 'read'> {
     await this.#look(files.filter(file => this.#isDue(file)))
     if (!this.#trusts(position, target.length)) return 0
     try {
-      const there = await this.#storage.read(position, target)
+      if (this.#doubts !== this.#recheck.doubts) this.#ahead.clear()
+      this.#doubts = this.#recheck.doubts
+      const there = await this.#ahead.read(position, target)
       if (there < target.length) await this.#look(files)
       return there
     } catch (error) {

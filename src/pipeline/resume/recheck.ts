@@ -48,6 +48,8 @@ export class Recheck extends Emitter<RecheckEvents> {
   /** Stops the reads. Undefined before the first, as thousands of idle torrents have none. */
   #aborted: AbortController | undefined
   #endReason: Error | undefined
+  /** How often a piece came into doubt. What was read before may differ from what is stored now. */
+  doubts = 0
   /** The path of the file that lost pieces last. */
   changedPath = ''
 
@@ -144,6 +146,7 @@ export class Recheck extends Emitter<RecheckEvents> {
   }
 
   #addDoubt(index: number): void {
+    this.doubts++
     this.#doubtful ??= new Bitfield(this.#options.metainfo.pieceCount)
     this.#doubtful.add(index)
   }

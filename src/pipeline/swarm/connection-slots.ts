@@ -131,9 +131,10 @@ export class ConnectionSlots<Peer extends SlotPeer> {
 
   /** Returns the connections above the limit: first the newest without a handshake. One always stays. */
   findExcess(): Peer[] {
+    if (this.#slots.size <= this.#limit) return []
     const newest = [...this.#slots.keys()].reverse()
     const order = [...newest.filter(peer => !peer.ready), ...newest.filter(peer => peer.ready)]
-    return order.slice(0, Math.max(0, order.length - this.#limit))
+    return order.slice(0, order.length - this.#limit)
   }
 
   /** Updates the use of each connection. Called several times a second. */

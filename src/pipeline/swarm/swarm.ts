@@ -105,7 +105,9 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** Dials while there is room. */
   dial(): void {
-    let halfOpen = this.peers.size - this.connected.length
+    if (!this.#slots.hasRoom) return
+    let halfOpen = 0
+    for (const peer of this.peers.keys()) if (!peer.ready) halfOpen++
     while (!this.#isStopped && this.#slots.hasRoom && halfOpen < this.#maxHalfOpen) {
       const candidate = this.#dialler.takeNext()
       if (!candidate) return
