@@ -61,6 +61,23 @@ t.test('files, constants and links in the pages exist', async t => {
     t.match(read(path!), `const ${name} = `, `${path} ${name}`)
 })
 
+t.test('classes and functions in docs/architecture.md exist', async t => {
+  const files = readdirSync(inProject('src'), { recursive: true, encoding: 'utf8' })
+  const code = files
+    .filter(name => name.endsWith('.ts'))
+    .map(name => read(`src/${name}`))
+    .join('\n')
+  const declared = new Set(code.match(/(?<=\b(?:class|const|function|interface|type) )\w+/g))
+  const named = all(read('docs/architecture.md'), /(?<=`)[A-Z][a-z]+[A-Za-z]*(?=[`.])/g).filter(
+    name => name !== 'BlockList',
+  )
+  t.ok(named.length > 50)
+  t.strictSame(
+    named.filter(name => !declared.has(name)),
+    [],
+  )
+})
+
 t.test('the programs in the README import what the library exports', async t => {
   const { stream } = await import('../src/index.ts')
   t.match(read('README.md'), "import { stream } from 'tsdl'")
