@@ -1,5 +1,4 @@
-import { basename, isAbsolute, join, resolve, sep } from 'node:path'
-import { Readable } from 'node:stream'
+import { basename, join, resolve, sep } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
@@ -7,7 +6,8 @@ import type { ContentPlan } from '../metainfo/content-plan.ts'
 import { type Created, type CreateOptions, create, defaultPieceLength } from '../metainfo/create.ts'
 import type { SourceFile } from '../metainfo/source-file.ts'
 import { nodeFileSystem } from '../ports/file-system.ts'
-import { type DiskFile, hashFiles } from './hash-files.ts'
+import { FoundFile } from './found-file.ts'
+import { hashFiles } from './hash-files.ts'
 import { HashPool } from './hash-pool.ts'
 import { hashTrees } from './hash-trees.ts'
 
@@ -41,8 +41,8 @@ export async function createFromPath(path: string, options: CreateFromPathOption
   } = options
   const pool = hashPool ?? new HashPool({ useMainThread })
   try {
-    const { disk, prefix, sources, warnings } = await findFiles(path, pool, { attributes, select })
-    const length = disk.reduce((sum, { size }) => sum + size, 0)
+    const { files, prefix, warnings } = await findFiles(path, pool, { attributes, select })
+    const length = files.reduce((sum, file) => sum + file.length, 0)
     const pieceLength = options.pieceLength ?? defaultPieceLength(length)
     let hashed = 0
     const onBytes = (bytes: number) => {
@@ -52,22 +52,22 @@ export async function createFromPath(path: string, options: CreateFromPathOption
     const hashPieces = (plan: ContentPlan, signal: AbortSignal) => {
       const shared = { pool, signal, onBytes }
       if (plan.format === 'v1') {
-        const changed = (file: DiskFile, present: number) =>
-          changedError(prefix + file.path, file.size, present)
+        const changed = (file: FoundFile, present: number) =>
+          changedError(prefix + file.path.join(sep), file.length, present)
         return hashFiles(
-          disk.filter((_, at) => !sources[at]!.symlink),
+          files.filter(({ symlink }) => !symlink),
           { ...shared, prefix, pieceLength, changed },
         )
       }
-      const files = new Map(sources.map((source, at) => [source, disk[at]!]))
-      const sizes = new Map(disk.map(file => [prefix + file.path, file.size]))
+      const pathOf = ({ path }: SourceFile) => prefix + path.join(sep)
+      const sizes = new Map(files.map(file => [pathOf(file), file.length]))
       return hashTrees(plan, {
         ...shared,
-        pathOf: ({ source }) => prefix + files.get(source)!.path,
+        pathOf: ({ source }) => pathOf(source),
         changed: ({ present, range: { file } }) => changedError(file, sizes.get(String(file)), present),
       })
     }
-    const created = await create({ ...rest, name, files: sources, pieceLength, hashPieces })
+    const created = await create({ ...rest, name, files, pieceLength, hashPieces })
     return { ...created, warnings: [...created.warnings, ...warnings] }
   } catch (error) {
     throw readError(path, error)
@@ -84,26 +84,19 @@ async function findFiles(
   const { isDirectory, mode = 0, size } = await stat(path)
   if (!isDirectory) {
     const executable = attributes && (mode & 0o100) !== 0
-    return { sources: [sourceOf([], size, executable)], disk: [{ path, size }], prefix: '', warnings: [] }
+    return { files: [new FoundFile([], size, executable)], prefix: path, warnings: [] }
   }
   const all = await pool.list(path, undefined, attributes)
   if (all.length === 0) throw new InputError('ERR_USAGE', `${path}: the directory contains no files`)
   const warnings: string[] = []
-  const found = all.filter(({ names, target }) => {
-    if (!select(names)) return false
-    if (target === undefined || targetOf(names, target)) return true
-    warnings.push(`${quote(names.join('/'))}: a symlink that leads out of the directory is left out`)
+  const files = all.filter(({ path, symlink, target }) => {
+    if (!select(path)) return false
+    if (target === undefined || symlink) return true
+    warnings.push(`${quote(path.join('/'))}: a symlink that leads out of the directory is left out`)
     return false
   })
-  if (found.length === 0) throw new InputError('ERR_USAGE', `${path}: all of its files are excluded`)
-  return {
-    sources: found.map(({ executable, names, size, target }) =>
-      sourceOf(names, size, executable, target === undefined ? undefined : targetOf(names, target)),
-    ),
-    disk: found.map(({ names, size }): DiskFile => ({ path: names.join(sep), size })),
-    prefix: join(path, sep),
-    warnings,
-  }
+  if (files.length === 0) throw new InputError('ERR_USAGE', `${path}: all of its files are excluded`)
+  return { files, prefix: join(path, sep), warnings }
 }
 
 async function stat(path: string) {
@@ -111,34 +104,6 @@ async function stat(path: string) {
   if (found.isDirectory() || found.isFile())
     return { isDirectory: found.isDirectory(), mode: found.mode, size: found.size }
   throw new InputError('ERR_USAGE', `${path}: expected a file or a directory`)
-}
-
-/** A file that `hashFiles` reads. */
-function sourceOf(
-  path: readonly string[],
-  length: number,
-  executable = false,
-  symlink?: readonly string[],
-): SourceFile {
-  const plain = { path, length, read: readNothing }
-  if (symlink) return { ...plain, symlink }
-  return executable ? { ...plain, executable } : plain
-}
-
-/** Returns the names of the target of a link below the listed directory, or undefined if it is not below it. */
-function targetOf(link: readonly string[], target: string): readonly string[] | undefined {
-  if (isAbsolute(target)) return undefined
-  const names = link.slice(0, -1)
-  for (const name of target.split(sep)) {
-    if (name === '' || name === '.') continue
-    if (name !== '..') names.push(name)
-    else if (names.pop() === undefined) return undefined
-  }
-  return names.length > 0 ? names : undefined
-}
-
-function readNothing(): Readable {
-  return Readable.from([])
 }
 
 function changedError(file: string | number, size: number | undefined, present: number): InputError {

@@ -1,38 +1,32 @@
+import { sep } from 'node:path'
 import type { PieceHashes } from '../metainfo/content-plan.ts'
 import { forEachInParallel } from '../ports/parallel.ts'
+import type { FoundFile } from './found-file.ts'
 import { type FileRun, JOB_BYTES } from './hash-job.ts'
 import type { HashPool } from './hash-pool.ts'
 
 /** Maximum number of files of a job, unless one piece has more. */
 const JOB_FILES = 2_048
 
-/** A file on disk. */
-export interface DiskFile {
-  /** The path below the prefix. */
-  readonly path: string
-  /** Bytes. */
-  readonly size: number
-}
-
 /** Options of `hashFiles`. */
 export interface HashFilesOptions {
   readonly pool: HashPool
   readonly signal: AbortSignal
-  /** Comes before the path of each file. */
+  /** Comes before the path of each file, its names joined by the separator of the system. */
   readonly prefix: string
   readonly pieceLength: number
   /** Called with the number of bytes after each job. */
   readonly onBytes: (bytes: number) => void
   /** Returns the error for a file that has `present` bytes, not its size. */
-  readonly changed: (file: DiskFile, present: number) => Error
+  readonly changed: (file: FoundFile, present: number) => Error
 }
 
 /** Reads and hashes the files of a v1 torrent in threads. */
 export async function hashFiles(
-  files: readonly DiskFile[],
+  files: readonly FoundFile[],
   { changed, onBytes, pieceLength, pool, prefix, signal }: HashFilesOptions,
 ): Promise<PieceHashes> {
-  const length = files.reduce((sum, { size }) => sum + size, 0)
+  const length = files.reduce((sum, file) => sum + file.length, 0)
   const hashes = Buffer.alloc(Math.ceil(length / pieceLength) * 20)
   await forEachInParallel(jobsOf(files, pieceLength), pool.jobs, async ({ firstPiece, ...job }) => {
     const result = await pool.hashRun({ ...packed(files, job), prefix, pieceLength }, signal)
@@ -54,10 +48,11 @@ interface Job {
 }
 
 /** Divides the content into jobs of whole pieces. */
-function* jobsOf(files: readonly DiskFile[], pieceLength: number): Generator<Job> {
+function* jobsOf(files: readonly FoundFile[], pieceLength: number): Generator<Job> {
   const most = Math.max(1, Math.floor(JOB_BYTES / pieceLength)) * pieceLength
   let job = { firstPiece: 0, first: 0, offset: 0, length: 0 }
-  for (const [at, { size }] of files.entries()) {
+  for (let at = 0; at < files.length; at++) {
+    const size = files[at]!.length
     for (let offset = 0; offset < size; ) {
       const isFull = job.length > 0 && at - job.first >= JOB_FILES
       const room = (isFull ? Math.ceil(job.length / pieceLength) * pieceLength : most) - job.length
@@ -78,14 +73,14 @@ function* jobsOf(files: readonly DiskFile[], pieceLength: number): Generator<Job
 }
 
 function packed(
-  files: readonly DiskFile[],
+  files: readonly FoundFile[],
   { end, first, length, offset }: Omit<Job, 'firstPiece'>,
 ): Pick<FileRun, 'length' | 'offset' | 'paths' | 'sizes'> {
   const own = files.slice(first, end)
   return {
     length,
     offset,
-    paths: own.map(({ path }) => path).join('\0'),
-    sizes: Float64Array.from(own, ({ size }) => size),
+    paths: own.map(({ path }) => path.join(sep)).join('\0'),
+    sizes: Float64Array.from(own, ({ length }) => length),
   }
 }

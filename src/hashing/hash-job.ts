@@ -58,18 +58,6 @@ export type PieceHash = Uint8Array | RangeMismatch
 /** The result for one `TreePiece`: its hashes, or why it has none. */
 export type TreeResult = TreeHashes | RangeMismatch
 
-/** A regular file in a directory. */
-export interface FoundFile {
-  /** The names of the directories below the listed one, and of the file, as `nameOfBytes` returns them. */
-  readonly names: readonly string[]
-  /** Size in bytes. */
-  readonly size: number
-  /** True if its owner may execute it, and attributes were asked for. */
-  readonly executable?: boolean
-  /** The target of a symlink as it is stored, if attributes were asked for. */
-  readonly target?: string
-}
-
 /** The size of a directory in a `Listing`. */
 export const DIRECTORY_SIZE = -1
 

@@ -5,9 +5,9 @@ import { runInTurns } from '../codec/steps.ts'
 import type { PieceShape } from '../metainfo/piece-digest.ts'
 import { ThreadPool } from '../ports/thread-pool.ts'
 import { answerRequest } from './answer-request.ts'
+import type { FoundFile } from './found-file.ts'
 import type {
   FileRun,
-  FoundFile,
   HashJob,
   HashReply,
   HashRequest,

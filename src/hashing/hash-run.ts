@@ -8,6 +8,8 @@ import { type ChangedFile, type FileRun, type RunHashes, STEP_BYTES } from './ha
 const HASH_BYTES = 20
 /** Small enough for the cache of the processor, so that the hash reads it from there. */
 const CHUNK_BYTES = 256 << 10
+/** What opening a file takes, in bytes to hash. */
+const FILE_COST_BYTES = 16 << 10
 /** One byte more shows that a file is longer than expected: it takes no call of its own. */
 const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES + 1)
 
@@ -42,6 +44,7 @@ interface Part {
 /** Adds part of a file. Returns its end, or the size of the file if that is not the expected one. */
 function* addFile(hasher: RunHasher, path: string | Buffer, { first, end, size }: Part): Steps<number> {
   const fd = openSync(path, 'r')
+  hasher.addFile()
   try {
     for (let at = first; at < end; ) {
       const wanted = Math.min(end - at, CHUNK_BYTES - hasher.used)
@@ -78,6 +81,11 @@ class RunHasher {
   constructor(length: number, pieceLength: number) {
     this.#hashes = Buffer.allocUnsafeSlow(Math.ceil(length / pieceLength) * HASH_BYTES)
     this.#pieceLength = this.#room = pieceLength
+  }
+
+  /** Counts the cost of a file. */
+  addFile(): void {
+    this.#left -= FILE_COST_BYTES
   }
 
   /** Adds bytes that were read to `chunk` at `used`. */

@@ -1,6 +1,7 @@
 import { join, sep } from 'node:path'
 import { forEachInParallel } from '../ports/parallel.ts'
-import { DIRECTORY_SIZE, type FoundFile, type Listing, SYMLINK_SIZE } from './hash-job.ts'
+import { FoundFile } from './found-file.ts'
+import { DIRECTORY_SIZE, type Listing, SYMLINK_SIZE } from './hash-job.ts'
 
 /** Maximum number of directories that are listed together. */
 const MAX_BATCH_DIRECTORIES = 32
@@ -38,10 +39,10 @@ export async function walkDirectory(root: string, { limit, list }: WalkOptions):
     const attributes = listing.attributes?.split('\0')
     for (const [at, name] of namesOf(listing).entries()) {
       const size = listing.sizes[at]!
-      const names = [...above, name]
-      if (size === DIRECTORY_SIZE) add(join(directory, name), names)
-      else if (size === SYMLINK_SIZE) files.push({ names, size: 0, target: attributes![at]! })
-      else files.push(attributes?.[at] === 'x' ? { names, size, executable: true } : { names, size })
+      const path = [...above, name]
+      if (size === DIRECTORY_SIZE) add(join(directory, name), path)
+      else if (size === SYMLINK_SIZE) files.push(new FoundFile(path, 0, false, attributes![at]!))
+      else files.push(new FoundFile(path, size, attributes?.[at] === 'x'))
     }
   }
   add('', [])

@@ -202,7 +202,8 @@ function checkNames({ name, files }: CreateOptions): void {
 }
 
 function checkPath(names: SourceFile['path']): void {
-  for (const bad of names.map(nameText)) {
+  for (const name of names) {
+    const bad = nameText(name)
     if (!NAME_SEPARATOR.test(bad)) continue
     const what = bad.includes('/') ? 'a separator' : 'a NUL'
     throw new InputError(

@@ -35,25 +35,44 @@ export function* encodeContent(
 function* encodeList(files: readonly PlannedFile[]): Steps<Buffer> {
   const parts: Buffer[] = [Buffer.from('5:filesl')]
   for (let at = 0; at < files.length; at += FILES_PER_STEP) {
-    let text = ''
-    for (const { source, padding } of files.slice(at, at + FILES_PER_STEP)) {
-      const attributes = attributesOf(source)
-      text += attributes === '' ? 'd' : `d4:attr${attributes.length}:${attributes}`
-      text += `6:lengthi${source.length}e4:pathl${source.path.map(encodeName).join('')}e`
-      if (source.symlink) text += `12:symlink pathl${source.symlink.map(encodeName).join('')}e`
-      text += 'e'
-      if (padding === 0) continue
-      text += `d4:attr1:p6:lengthi${padding}e4:pathl${['.pad', String(padding)].map(encodeName).join('')}ee`
-    }
-    parts.push(Buffer.from(text, 'latin1'))
+    const step = files.slice(at, at + FILES_PER_STEP)
+    // Names are looked at together: most torrents have ASCII names only.
+    const plain = encodeFiles(step, encodePlainName)
+    parts.push(Buffer.from(ASCII_TEXT.test(plain) ? plain : encodeFiles(step, encodeName), 'latin1'))
     yield
   }
   return Buffer.concat([...parts, Buffer.from('e')])
 }
 
+type SourceName = string | Uint8Array
+
+function encodeFiles(files: readonly PlannedFile[], encodeName: (name: SourceName) => string): string {
+  const encodeNames = (names: readonly SourceName[]) => {
+    let text = ''
+    for (const name of names) text += encodeName(name)
+    return text
+  }
+  let text = ''
+  for (const { source, padding } of files) {
+    const attributes = attributesOf(source)
+    text += attributes === '' ? 'd' : `d4:attr${attributes.length}:${attributes}`
+    text += `6:lengthi${source.length}e4:pathl${encodeNames(source.path)}e`
+    if (source.symlink) text += `12:symlink pathl${encodeNames(source.symlink)}e`
+    text += 'e'
+    if (padding > 0)
+      text += `d4:attr1:p6:lengthi${padding}e4:pathl${encodeNames(['.pad', String(padding)])}ee`
+  }
+  return text
+}
+
+/** Encodes a name that is ASCII. The text of any other name is not ASCII either, and is encoded again. */
+function encodePlainName(name: SourceName): string {
+  return typeof name === 'string' ? `${name.length}:${name}` : encodeName(name)
+}
+
 const ASCII_TEXT = /^[\0-\x7f]*$/
 
-function encodeName(name: string | Uint8Array): string {
+function encodeName(name: SourceName): string {
   if (typeof name === 'string' && ASCII_TEXT.test(name)) return `${name.length}:${name}`
   const bytes = typeof name === 'string' ? bytesOfName(name) : name
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')

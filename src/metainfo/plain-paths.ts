@@ -22,7 +22,8 @@ export function* arePlain(files: readonly SourceFile[]): Steps<boolean> {
   const paths = new PathSet()
   for (const [index, { path: names, symlink }] of files.entries()) {
     if (index % PATHS_PER_STEP === 0) yield
-    const path = names.map(nameText).join('/')
+    let path = ''
+    for (const name of names) path += path === '' ? nameText(name) : `/${nameText(name)}`
     if (symlink || names.length > MAX_NAMES || !PRINTABLE_PATH.test(path) || NOT_PORTABLE.test(path))
       return false
     paths.reserve(path)

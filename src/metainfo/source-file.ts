@@ -14,7 +14,7 @@ export interface SourceFile {
    * The names of the target below the torrent's directory, if the file is a symlink (BEP 47). Its length is 0, and it is not
    * read. @default the file is no symlink
    */
-  readonly symlink?: readonly (string | Uint8Array)[]
+  readonly symlink?: readonly (string | Uint8Array)[] | undefined
   /** Reads the file. */
   read(): AsyncIterable<Uint8Array>
 }
