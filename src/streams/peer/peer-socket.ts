@@ -39,7 +39,7 @@ export interface PeerSocketOptions {
 }
 
 /** Bytes that are read in one turn of the event loop: libuv would read up to 32 buffers, which takes 30 ms. */
-const MAX_TURN_BYTES = 2 << 20
+const MAX_TURN_BYTES = 1 << 20
 /** A shorter read from a peer that has filled a buffer of this size before is followed by a pause. */
 const PACED_READ_BYTES = 262144
 /** Milliseconds of that pause. The kernel collects bytes meanwhile, because 16 KiB cost as much per read as 256 KiB. */
@@ -51,7 +51,7 @@ const READ_PAUSE_MS = 1
  * in            bytes for the peer
  * out           chunks of the socket
  * backpressure  reads nothing while two chunks are lent; a full send buffer holds writes back. Pauses for a millisecond after
- *               a short read from a fast peer, so that chunks are large, and for other work after 2 MiB
+ *               a short read from a fast peer, so that chunks are large, and for other work after 1 MiB
  * fails with    PeerError ERR_CONNECTION, the system's error as cause
  * BEP           3
  *
