@@ -36,6 +36,8 @@ const node = defineConfig({
     ...Object.fromEntries(library.map(entry => [entry, `src/${entry}.ts`])),
   },
   platform: 'node',
+  // Groups without what they import need it; no entry has another export by it.
+  preserveEntrySignatures: 'allow-extension',
   // Not in the package twice, and loaded by few commands.
   external: ['content-disposition', 'mime', 'picomatch', 'smol-toml', 'string-width'],
   output: {
