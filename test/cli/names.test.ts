@@ -10,6 +10,7 @@ import { parse } from '../../src/metainfo/parse.ts'
 import { check } from '../../src/pipeline/resume/check.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
 import { locate } from '../../src/storage/locate.ts'
+import { anyCharacter } from '../helpers/any-character.ts'
 import { tsdl } from '../helpers/cli.ts'
 import { inProject } from '../helpers/project.ts'
 
@@ -67,7 +68,7 @@ const name = fc
     },
     {
       weight: 1,
-      arbitrary: fc.string({ unit: 'binary', minLength: 1, maxLength: 6 }).map(text => Buffer.from(text)),
+      arbitrary: fc.string({ unit: anyCharacter, minLength: 1, maxLength: 6 }).map(text => Buffer.from(text)),
     },
   )
   .filter(

@@ -3,6 +3,7 @@ import t from 'tap'
 import { type BencodeValue, encode } from '../../src/codec/bencode.ts'
 import { TsdlError } from '../../src/errors.ts'
 import { parse } from '../../src/metainfo/parse.ts'
+import { anyCharacter } from '../helpers/any-character.ts'
 
 type File = { length: number; path: string[] }
 
@@ -26,7 +27,7 @@ function filesOf(name: string, files: readonly File[], portableNames: boolean, m
 
 const names = fc.oneof(
   fc.string({ maxLength: 12 }),
-  fc.string({ unit: 'binary', maxLength: 6 }),
+  fc.string({ unit: anyCharacter, maxLength: 6 }),
   fc.constantFrom('.', '..', '', 'con', 'NUL.txt', 'a.', 'b ', 'A', 'a', 'x'.repeat(255), 'x'.repeat(256)),
 )
 const entries = fc.array(
