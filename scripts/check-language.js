@@ -32,7 +32,7 @@ const MAX_SENTENCE_WORDS = 35
 /** Maximum characters of a cell of a table. */
 const MAX_CELL_LENGTH = 200
 
-const CHECKED_FOLDERS = ['.github', 'bench', 'docs', 'examples', 'scripts', 'src', 'test']
+const CHECKED_FOLDERS = ['.github', 'bench', 'docs', 'examples', 'fixtures', 'scripts', 'src', 'test']
 
 /** These contain the excluded words because they name them. */
 const EXCEPTED_FILES = ['scripts/check-language.js']

@@ -1,4 +1,4 @@
-/** A fake peer on loopback that does what its script says, and keeps what it was sent. */
+/** A scripted peer on loopback. It follows its script, and records the messages that it receives. */
 
 import { once } from 'node:events'
 import net from 'node:net'
@@ -22,24 +22,24 @@ export interface PeerScript {
   readonly has?: (index: number) => boolean
   /** Called on a connection, in place of sending the handshake and the bitfield. */
   readonly greet?: (wire: Wire) => void
-  /** Parts of its handshake that differ from what is right. */
+  /** Parts of its handshake that differ from a correct one. */
   readonly handshake?: Partial<Omit<Handshake, 'type'>>
-  /** What it says to an interested. @default unchoke */
+  /** Called on an interested. @default sends unchoke */
   readonly interested?: (wire: Wire) => void
-  /** What it says to a request, the n-th of all from 0. @default the block */
+  /** Called on each request, with its number from 0. @default sends the block */
   readonly request?: (block: BlockRef, wire: Wire, n: number) => void
-  /** Sees every other message. */
+  /** Called on every other message. */
   readonly message?: (message: Message, wire: Wire) => void
 }
 
-/** A fake peer's end of one connection. */
+/** The scripted end of one connection. */
 export class Wire {
   readonly socket: net.Socket
-  /** All that came, the handshake among it. */
+  /** All received messages, with the handshake. */
   readonly received: Message[] = []
-  /** All bytes that came. */
+  /** All received bytes. */
   bytes: Buffer = Buffer.alloc(0)
-  /** The other side, or this one, has ended it. */
+  /** True once either side has ended the connection. */
   closed = false
   readonly #made: MadeTorrent
   readonly #conditions = new Conditions()
@@ -73,12 +73,12 @@ export class Wire {
     }
   }
 
-  /** Bytes as they are. */
+  /** Sends raw bytes. */
   raw(bytes: Uint8Array): void {
     if (!this.socket.destroyed) this.socket.write(bytes)
   }
 
-  /** Says its handshake, and what it has. */
+  /** Sends the handshake and the bitfield. */
   greet({ has = () => true, handshake }: Pick<PeerScript, 'has' | 'handshake'> = {}): void {
     const bits = new Bitfield(this.#made.metainfo.pieceCount)
     for (let index = 0; index < bits.size; index++) if (has(index)) bits.add(index)
@@ -92,21 +92,21 @@ export class Wire {
     this.send({ type: 'handshake', infoHash, peerId, reserved: new Uint8Array(8), ...handshake })
   }
 
-  /** The block that was asked for, or other bytes in its place. */
+  /** Sends the requested block, or other bytes in its place. */
   serve(block: BlockRef, change: (data: Buffer) => Uint8Array = data => data): void {
     const start = block.index * this.#made.metainfo.pieceLength + block.begin
     const data = change(Buffer.from(this.#made.content.subarray(start, start + block.length)))
     this.send({ type: 'piece', ...block, data, length: data.length })
   }
 
-  /** Says that it is interested, and resolves once it is unchoked. */
+  /** Sends interested. Resolves once it is unchoked. */
   async unchoked(): Promise<void> {
     const before = this.all('unchoke').length
     this.send({ type: 'interested' })
     await this.seen('unchoke', before + 1)
   }
 
-  /** Asks for this block and resolves with what came: by then all that was sent before has been looked at. */
+  /** Requests this block, and resolves with its answer. By then the client has handled all earlier messages. */
   async fetch(block: BlockRef): Promise<Buffer> {
     const before = this.all('piece').length
     this.send({ type: 'request', ...block })
@@ -114,17 +114,17 @@ export class Wire {
     return Buffer.from(this.all('piece').at(-1)!.data!)
   }
 
-  /** The kinds of all messages that came, in order. */
+  /** The kinds of all received messages, in order. */
   get types(): Message['type'][] {
     return this.received.map(({ type }) => type)
   }
 
-  /** All messages of this kind that came. */
+  /** All received messages of a kind. */
   all<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
     return this.received.filter((message): message is Extract<Message, { type: T }> => message.type === type)
   }
 
-  /** Resolves once so many messages of a kind have come. */
+  /** Resolves once this many messages of a kind were received. */
   seen(type: Message['type'], count = 1): Promise<void> {
     return this.until(() => this.all(type).length >= count)
   }
@@ -170,9 +170,9 @@ export class Wire {
 
 export interface ScriptedPeer {
   readonly address: PeerAddress
-  /** Every connection that there was, in order. */
+  /** All connections, in order. */
   readonly wires: readonly Wire[]
-  /** Every block that was asked for, over all connections. */
+  /** All requested blocks, over all connections. */
   readonly requests: readonly BlockRef[]
   /** Resolves with the n-th connection, from 1. */
   connection(n?: number): Promise<Wire>
@@ -182,7 +182,7 @@ export interface ScriptedPeer {
   close(): Promise<void>
 }
 
-/** Opens a fake peer; closed at the end of test `t`. Without a script it is an honest seed. */
+/** Opens a scripted peer until the end of test `t`. Without a script it is an honest seed. */
 export async function scriptedPeer(
   t: { teardown(call: () => unknown): unknown },
   made: MadeTorrent,
@@ -226,8 +226,8 @@ export async function scriptedPeer(
 }
 
 /**
- * Dials a client as a fake peer, and ends with test `t`. Resolves once it is connected and has greeted.
- * Without a script it has nothing, and answers as an honest peer does.
+ * Dials a client as a scripted peer, until the end of test `t`. Resolves once it is connected and has sent its
+ * handshake. Without a script it is an honest peer without pieces.
  */
 export async function dial(
   t: { teardown(call: () => unknown): unknown },
@@ -244,7 +244,7 @@ export async function dial(
   return wire
 }
 
-/** What a script answers; keeps every block that was asked for. */
+/** Answers a message by the script, and records requested blocks. */
 export function player(script: PeerScript, requests: BlockRef[]): (message: Message, wire: Wire) => void {
   const {
     interested = wire => wire.send({ type: 'unchoke' }),

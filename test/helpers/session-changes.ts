@@ -1,11 +1,11 @@
-/** Random changes of the torrents of a session, and what may be found of them after a kill. */
+/** Random changes of the torrents of a session, and the states that may be found after a kill. */
 
 import type { TorrentRecord } from '../../src/session/records/torrent-record.ts'
 import type { Session } from '../../src/session/session.ts'
 import type { SessionTorrent } from '../../src/session/session-torrent.ts'
 import type { MadeTorrent } from './metainfo.ts'
 
-/** What is expected of a torrent: a text that changes with each change, or undefined if it is removed. */
+/** The expected state of a torrent: a text that differs after each change, or undefined if it is removed. */
 export type Expected = string | undefined
 
 /** Called before and after each change of a torrent, with its info-hash, what it was and what it will be. */

@@ -90,7 +90,7 @@ export function run(
 export interface Client extends BlockRun {
   readonly listener: Listener
   readonly clock: VirtualClock
-  /** Where it listens. */
+  /** The address at which it listens. */
   readonly address: PeerAddress
 }
 
@@ -159,7 +159,7 @@ export function leavesNothing(t: Test): void {
   })
 }
 
-/** Virtual time between two looks. */
+/** Virtual milliseconds between two checks. */
 const LOOK_INTERVAL_MS = 500
 
 /** Lets time pass until a download is complete, or another condition is met, for this many seconds at most. */

@@ -22,7 +22,7 @@ const PROCESS_KILLS = Number(process.env.TSDL_TEST_KILLS ?? 4)
 /** Calls of the disk in which a kill falls. */
 const MAX_CALLS = 1500
 
-/** What may be found of each torrent: one state, or two for a change that was cut short. */
+/** The states in which each torrent may be found: one, or two for a change that was interrupted. */
 class Allowed {
   readonly states = new Map<string, readonly Expected[]>()
 
@@ -34,7 +34,7 @@ class Allowed {
     this.states.set(hash, [after])
   }
 
-  /** Returns true if a torrent is as it may be. */
+  /** Returns true if a torrent is in one of its possible states. */
   has(hash: string, found: Expected): boolean {
     return this.states.get(hash)?.includes(found) === true
   }
@@ -63,7 +63,7 @@ function killedDisk(disk: SessionDisk): { readonly fs: SessionDisk; killAfter(ca
   }
 }
 
-/** True if a torrent does what it will do from now on. */
+/** True if a torrent has reached a state that it keeps. */
 function isSettled({ error, isMoving, record, status }: SessionTorrent): boolean {
   if (isMoving || record.pending) return false
   return status === 'seeding' || status === 'stopped' || error !== undefined

@@ -38,7 +38,7 @@ t.test('a day of adding, changing and removing leaves nothing behind', async t =
   }
   const reach = (isMet: () => boolean) => clock.run({ until: isMet, for: HOUR_MS })
 
-  /** Settles as work does that needs virtual time. */
+  /** Advances the virtual time until `work` settles, and settles as it does. */
   const finish = async <T>(work: Promise<T>): Promise<T> => {
     let hasEnded = false
     const ended = work.finally(() => {

@@ -18,7 +18,7 @@ async function watch(t: Parameters<typeof openSession>[0], disk: SessionDisk = s
   const warnings: string[] = []
   directory.on('warning', ({ message }) => warnings.push(message))
   t.teardown(() => directory.close())
-  /** Looks twice so many times. */
+  /** Looks a number of times. */
   const look = async (times: number) => {
     for (let n = 0; n < times; n++) {
       await clock.advance(2000)

@@ -276,7 +276,7 @@ async function pass(clock: SteppedClock, ms: number): Promise<void> {
   }
 }
 
-/** Lets time pass until something is so. */
+/** Advances the virtual time until a condition is true. */
 async function passUntil(clock: SteppedClock, met: () => boolean): Promise<void> {
   for (let times = 0; !met() && times < 2_000; times++) await pass(clock, 250)
   if (!met()) throw new Error('it did not happen')

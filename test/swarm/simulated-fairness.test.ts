@@ -9,7 +9,7 @@ const closed = async (t: Test, swarm: SimulatedSwarm) => {
   t.same([swarm.network.open, swarm.clock.pending], [0, 0], 'nothing is left')
 }
 
-/** When these had all, in seconds since they began, sorted. */
+/** The times at which these peers were complete, in seconds since their start, sorted. */
 const times = (members: readonly Member[]) =>
   members.map(({ doneAt, startedAt }) => (doneAt - startedAt) / 1000).sort((a, b) => a - b)
 const median = (sorted: readonly number[]) => sorted[sorted.length >> 1]!

@@ -11,7 +11,7 @@ const closed = async (t: Test, swarm: SimulatedSwarm) => {
   t.same([swarm.network.open, swarm.clock.pending], [0, 0], 'nothing is left')
 }
 
-/** Ten times what the seed gives is what all alone at the seed would take. */
+/** Without help of each other, ten peers would take ten times as long. */
 for (const [name, { pieces, up, access, limited }] of Object.entries({
   'that is limited': { pieces: 160, up: 320 * KiB, access: 640 * KiB, limited: true },
   'behind a thin line': { pieces: 160, up: 256 * KiB, access: 512 * KiB, limited: false },
@@ -81,7 +81,10 @@ t.test('rate limits hold within 5 % over ten seconds, and are shared evenly', as
   }
 })
 
-/** Lets time pass until it has all. @returns how many were asked for one block at once, at most */
+/**
+ * Advances the virtual time until it is complete.
+ * @returns the maximum number of peers that were asked for one block at the same time
+ */
 async function finish(swarm: SimulatedSwarm, { torrent }: Member, peers: ReadonlySet<Peer>) {
   const { pieceCount, pieceLength } = swarm.made.metainfo
   let most = 0
@@ -108,7 +111,7 @@ t.test('a peer that becomes silent with the last blocks, or is slow, costs a few
     const peers = new Set<Peer>()
     leecher.torrent.on('connected', peer => peers.add(peer))
     await swarm.start()
-    // it owes blocks, as it does all the time, and hardly anything is left beside
+    // it owes blocks, and hardly any other block is missing
     await swarm.clock.run({ until: () => leecher.torrent.verified.count >= 118 })
     if (last === 'silent') swarm.network.partition(odd.host, leecher.host)
     const most = await finish(swarm, leecher, peers)

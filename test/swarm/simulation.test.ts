@@ -17,7 +17,7 @@ function simulate(seed = RANDOM_SEED) {
   return { clock, network: new SimulatedNetwork({ clock, random: generator(seed) }) }
 }
 
-/** What a socket said, in order, and the bytes that it read. */
+/** The events of a socket, in order, and the bytes that it read. */
 function watch(socket: net.Socket) {
   const seen = { events: [] as string[], chunks: [] as Buffer[], length: 0, error: '' }
   for (const event of ['connect', 'end', 'finish', 'error', 'close']) {
@@ -40,7 +40,7 @@ function read(socket: net.Socket) {
 
 const dialTo = (from: Host, to: Host) => from.connect({ host: to.address, port: PEER_PORT })
 
-/** A connection from `a` to `b`, made. */
+/** Connects `a` to `b`. */
 async function pair(clock: VirtualClock, a: Host, b: Host) {
   const accepted: net.Socket[] = []
   const server = b.createServer(socket => accepted.push(socket)).listen({ port: PEER_PORT })
@@ -205,7 +205,7 @@ t.test(
         accepted.on('data', bytes => {
           totals[index]! += bytes.length
         })
-        // one waits for each of its small messages to leave, the other has much to say at once
+        // one waits until each of its small messages has left, the other writes everything at once
         const more = () => dialled.write(Buffer.alloc(index === 0 ? 16_397 : 500_000), more)
         more()
       }

@@ -40,7 +40,7 @@ function sources({ found = [] as PeerAddress[], readOnly = false } = {}) {
   return { calls, dht, lsd }
 }
 
-/** A peer that speaks the extension protocol comes to a client. */
+/** Connects a peer with the extension protocol to a client. */
 async function extended(
   t: Test,
   made: MadeTorrent,
@@ -54,13 +54,13 @@ async function extended(
   return wire
 }
 
-/** All that was said before has been looked at. */
+/** Resolves once the client has handled all earlier messages. */
 async function heard(wire: Wire, made: MadeTorrent) {
   if (wire.all('unchoke').length === 0) await wire.unchoked()
   await wire.fetch(blocksOf(made, 0)[0]!)
 }
 
-/** Payloads of ut_pex that came. */
+/** The received payloads of ut_pex. */
 const exchanged = (wire: Wire) =>
   wire.all('extended').flatMap(({ id, payload }) => (id === THEIR_ID ? [decodePex(payload)!] : []))
 const pex = (id: number, added: readonly PeerAddress[]) => {

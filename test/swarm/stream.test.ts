@@ -31,7 +31,7 @@ async function streamed(t: Test, scripts: PeerScript[], more: StreamOptions = {}
   return { reader, torrent: source, clock, peers, said, ...heard }
 }
 
-/** All that a stream gives; rejects if it fails. */
+/** Reads a stream to its end. Rejects if it fails. */
 async function all(reader: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   for await (const chunk of reader) chunks.push(chunk)
@@ -41,7 +41,7 @@ async function all(reader: AsyncIterable<Uint8Array>): Promise<Buffer> {
 const over = (torrent: { once(name: 'close', call: () => void): unknown }) =>
   new Promise<void>(resolve => torrent.once('close', resolve))
 
-/** Serves what it is asked for in an order of its own. */
+/** Serves requests in an order of its own. */
 function shuffled(seed: number): PeerScript {
   const random = generator(seed)
   const owed: (() => void)[] = []

@@ -3,7 +3,7 @@ export interface Address {
   readonly port: number
 }
 
-/** An error as the system makes them. */
+/** Creates a system error. */
 export function failure(syscall: string, code: string, to?: Address): NodeJS.ErrnoException {
   const where = to ? ` ${to.address}:${to.port}` : ''
   return Object.assign(new Error(`${syscall} ${code}${where}`), { syscall, code, ...to })

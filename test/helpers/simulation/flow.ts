@@ -2,18 +2,18 @@ import type { Clock } from '../../../src/ports/clock.ts'
 import type { Lane, Link, Segment } from './link.ts'
 import { allocate, SEGMENT_BYTES } from './memory.ts'
 
-/** Bytes that may be under way or wait to be read: the receive buffer, and with the latency the fastest rate. */
+/** Maximum bytes that are under way or wait to be read: the receive buffer. With the latency it limits the rate. */
 export const WINDOW_BYTES = 262_144
-/** How often a segment is cut where no message ends; what is read must not depend on it. */
+/** The share of segments that are cut within a message. The behaviour must not depend on it. */
 const CUT_RATIO = 1 / 16
-/** Bytes of a packet, each of which may be lost. */
+/** Bytes of a packet. Each packet may be lost. */
 const PACKET_BYTES = 1460
 const EMPTY_BUFFER = Buffer.alloc(0)
 
-/** What lies between two hosts, one way. */
+/** The path between two hosts, in one direction. */
 export interface Route {
   readonly clock: Clock
-  /** Where segments are cut. */
+  /** Random numbers that decide where segments are cut. */
   readonly random: () => number
   readonly up: Link
   readonly down: Link
@@ -27,7 +27,7 @@ export interface Route {
   sent(bytes: number): void
 }
 
-/** One side of a connection, as the network sees it. */
+/** The members of one side of a connection that the network uses. */
 export interface Endpoint {
   arrive(segment: Segment): void
   /** The other side knows nothing of this connection. */
@@ -40,7 +40,7 @@ export class Flow {
   readonly #source: Endpoint
   readonly #uplane: Lane
   readonly #downlane: Lane
-  /** What is to be sent, the sender's own memory, and how much of the first has been. */
+  /** The bytes to send, in the memory of the sender, and how many of the first were sent. */
   #chunks: Uint8Array[] = []
   #offset = 0
   #queued = 0
@@ -67,7 +67,10 @@ export class Flow {
     }
   }
 
-  /** Sends these, after which `left` is called and their memory may change. Not before the last write left. */
+  /**
+   * Sends bytes. Calls `left` when they have left; their memory may change then. Not called before the last write has
+   * left.
+   */
   write(chunks: Uint8Array[], left: (error?: Error) => void): void {
     this.#chunks = chunks
     this.#offset = 0
@@ -77,7 +80,7 @@ export class Flow {
     else this.#lastLeft()
   }
 
-  /** Says that nothing follows; `left` is called when that has left. */
+  /** Ends the direction. Calls `left` when the end has left. */
   finish(left: () => void): void {
     this.#left = left
     this.#conclude('fin')
@@ -103,7 +106,7 @@ export class Flow {
     return this.#left !== undefined
   }
 
-  /** The receiver has read so many bytes: there is room for as many. */
+  /** The receiver has read this many bytes, so there is room for as many. */
   consumed(bytes: number): void {
     this.#outstanding -= bytes
     if (this.#queued > 0) this.#route.up.enter(this.#uplane)
