@@ -1,7 +1,8 @@
 /** The worker of `FileThreads`. It may block, since it does nothing else. */
 import { parentPort } from 'node:worker_threads'
 import { blockingFileSystem } from '../ports/blocking-file-system.ts'
-import { type FileJob, runFileJob } from './file-job.ts'
+import type { FileJob } from './file-job.ts'
+import { runFileJob } from './run-file-job.ts'
 
 // A missing file is an error of the file system. Its stack, which is of no use, would cost more than the call.
 Error.stackTraceLimit = 0

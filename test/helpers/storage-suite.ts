@@ -2,8 +2,9 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { FileSystem } from '../../src/ports/file-system.ts'
-import { type FileJobRunner, runFileJob } from '../../src/storage/file-job.ts'
+import type { FileJobRunner } from '../../src/storage/file-job.ts'
 import { FileStorage, type FileStorageOptions } from '../../src/storage/file-storage.ts'
+import { runFileJob } from '../../src/storage/run-file-job.ts'
 import { type FileSpec, type MadeTorrent, makeTorrent, noise } from './metainfo.ts'
 
 /** The functions with which tests read and change files directly. `fs.promises` of Node and of memfs has them. */

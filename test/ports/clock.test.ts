@@ -135,7 +135,7 @@ const WALL_CLOCK = {
   'session/hooks/session-hooks.ts': 'the date by default',
   'session/session.ts': 'the date by default',
   'session/session-options.ts': 'the documentation of that',
-  'storage/file-job.ts': 'how long the device takes to sync, measured in a worker',
+  'storage/run-file-job.ts': 'how long the device takes to sync, measured in a worker',
   'storage/file-watch.ts': 'how often files are looked at: after a gap, at once',
 }
 
