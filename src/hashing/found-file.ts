@@ -36,7 +36,7 @@ export class FoundFile implements SourceFile {
     return names.length > 0 ? names : undefined
   }
 
-  /** Has nothing. */
+  /** Returns an empty stream, because threads read the file instead. */
   read(): Readable {
     return Readable.from([])
   }

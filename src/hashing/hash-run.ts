@@ -8,7 +8,7 @@ import { type ChangedFile, type FileRun, type RunHashes, STEP_BYTES } from './ha
 const HASH_BYTES = 20
 /** Small enough for the cache of the processor, so that the hash reads it from there. */
 const CHUNK_BYTES = 256 << 10
-/** What opening a file takes, in bytes to hash. */
+/** The cost of opening a file, as a number of bytes to hash. */
 const FILE_COST_BYTES = 16 << 10
 /** One byte more shows that a file is longer than expected: it takes no call of its own. */
 const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES + 1)

@@ -59,7 +59,7 @@ export class PieceDigest {
   }
 }
 
-/** What a piece of a v2 or hybrid torrent consists of. */
+/** The parts of a piece of a v2 or hybrid torrent. */
 export interface PieceShape {
   /** Bytes of its file in it. */
   readonly length: number

@@ -1,4 +1,4 @@
-/** Has a share of a budget. */
+/** The owner of a share of a budget. */
 export interface MemoryUser {
   /** Takes its share in bytes, now and whenever it changes. */
   onShare(bytes: number): void

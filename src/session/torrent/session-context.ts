@@ -47,7 +47,7 @@ export interface SessionContext {
   /** Keeps other processes from writing the same files. */
   readonly locks: FileLocks | undefined
   readonly hashPool: HashPool | undefined
-  /** Has the present settings. */
+  /** The owner of the present settings. */
   readonly stored: { readonly settings: SessionSettings }
   /** Runs checks of files one after the other. */
   readonly checks: { add<T>(work: () => Promise<T>): Promise<T> }
