@@ -6,9 +6,11 @@ export function forwardDistinctWarnings(
   announcer: Announcer,
   forward: (error: DiscoveryError) => void,
 ): void {
-  const last = new Map<string, string>()
+  // made when needed, as most trackers of thousands of torrents never warn
+  let last: Map<string, string> | undefined
   announcer.on('warning', error => {
     const [tracker = ''] = error.message.split(': ')
+    last ??= new Map()
     if (last.get(tracker) === error.message) return
     last.set(tracker, error.message)
     forward(error)

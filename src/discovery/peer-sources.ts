@@ -144,7 +144,8 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
   /** Adds trackers, except for those that are known already. */
   addTrackers(added: AnnouncerOptions['tiers']): void {
     const known = new Set(this.#tiers.flat(2))
-    const tiers = added.map(tier => tier.filter(url => !known.has(url))).filter(tier => tier.length > 0)
+    const unknown = known.size === 0 ? added : added.map(tier => tier.filter(url => !known.has(url)))
+    const tiers = unknown.filter(tier => tier.length > 0).slice() // without the spare room of a list that grew
     if (tiers.length === 0) return
     const [first, ...others] = this.#infoHashes.map(infoHash => this.#createAnnouncer(tiers, infoHash))
     // an array that grows keeps room for sixteen more elements, which thousands of torrents would not use

@@ -21,7 +21,7 @@ export class Tiers<T> {
   /** Moves a tracker that answered to the front of its tier. */
   promote(tracker: T): void {
     const tier = this.#tiers.find(tier => tier.includes(tracker))
-    if (!tier) return
+    if (!tier || tier[0] === tracker) return
     tier.splice(tier.indexOf(tracker), 1)
     tier.unshift(tracker)
   }

@@ -6,6 +6,13 @@ import { retryDelay } from './retry-delay.ts'
 import { type Tracker, TrackerFailure } from './tracker.ts'
 import { isSupportedScheme, schemeOf, trackerName } from './tracker-url.ts'
 
+/** The numbers of peers in an answer, and of those that it says there are. */
+export interface AnswerCounts {
+  readonly peers: number
+  readonly seeders: number | undefined
+  readonly leechers: number | undefined
+}
+
 /** A tracker of a torrent and its state. */
 export interface TrackerEntry {
   /** The name in events and messages. */
@@ -25,8 +32,8 @@ export interface TrackerEntry {
   /** The clock times of its last announce and of its last answer. */
   askedAt: number | undefined
   answeredAt: number | undefined
-  /** Its last answer. */
-  reply: AnnounceReply | undefined
+  /** Its last answer, without the peers. */
+  reply: AnswerCounts | undefined
   /** Clock time before which it is not asked. */
   notBefore: number
   trackerId: Uint8Array | undefined
@@ -75,7 +82,8 @@ export function openTrackers(
 export function recordReply(entry: TrackerEntry, reply: AnnounceReply, paused: boolean, now: number): void {
   entry.asking = false
   entry.answeredAt = now
-  entry.reply = reply
+  const { leechers, peers, seeders } = reply
+  entry.reply = { peers: peers.length, seeders, leechers }
   entry.reached = true
   entry.started = true
   entry.paused = paused
@@ -101,7 +109,7 @@ export function recordFailure(
 
 function entry(url: string, tracker: Tracker): TrackerEntry {
   return {
-    name: trackerName(url),
+    name: tracker.name ?? trackerName(url),
     url,
     tracker,
     reached: false,

@@ -15,7 +15,7 @@ export function announceOf(entry: TrackerEntry, now: number, nextAt: number): Tr
     ...{ isAsking, url },
     ...(askedAt === undefined ? {} : { sinceAnnounce: now - askedAt }),
     ...(answeredAt === undefined ? {} : { sinceAnswer: now - answeredAt }),
-    ...(reply ? { peers: reply.peers.length, ...pick(reply, 'seeders', 'leechers') } : {}),
+    ...(reply ? pick(reply, 'peers', 'seeders', 'leechers') : {}),
     ...(Number.isFinite(nextAt) ? { nextIn: Math.max(0, nextAt - now) } : {}),
   }
 }

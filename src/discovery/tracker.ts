@@ -17,6 +17,8 @@ export interface AnnounceOptions extends AskOptions {
 
 /** A tracker. */
 export interface Tracker {
+  /** Its name in messages. @default `trackerName` of its URL */
+  readonly name?: string
   /**
    * Sends one announce and resolves with the answer. Rejects with a DiscoveryError; with a TrackerFailure if the tracker
    * refuses, which may say when to ask again.

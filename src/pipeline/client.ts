@@ -199,12 +199,12 @@ export class Client extends EventEmitter<ClientEvents> {
     })
     this.#torrents.add(torrent)
     this.#sources.set(torrent, withPeers(parsed, options.peers))
-    torrent.once('close', () => {
+    torrent.on('close', () => {
       this.#torrents.delete(torrent)
       this.emit('removed', torrent)
     })
     destroyOnAbort(torrent, signal)
-    torrent.once('metadata', metainfo => this.#merge(torrent, metainfo))
+    if (!isMetainfo(parsed)) torrent.once('metadata', metainfo => this.#merge(torrent, metainfo))
     this.emit('added', torrent)
     torrent.start()
     if (!isMetainfo(parsed)) loadFromLink(torrent, parsed, { ...loading, trust })
@@ -279,6 +279,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
 /** Returns a source with more peers. */
 function withPeers(source: Metainfo | Magnet, peers: readonly PeerAddress[] = []): Metainfo | Magnet {
+  if (peers.length === 0) return source
   return { ...source, peers: [...('peers' in source ? source.peers : []), ...peers] }
 }
 

@@ -1,18 +1,18 @@
 /** Detects that another program changes files that we write or have verified. */
 import { FileStates } from './file-states.ts'
 
-export interface FileWatchOptions {
-  /** Number of files. */
-  readonly files: number
+/** The files that are watched: their owner. */
+export interface WatchedFiles {
+  readonly count: number
   /** Returns the states of the files at their paths, in the order of `indexes`. Never rejects. */
-  readonly stat: (indexes: readonly number[]) => Promise<FileStates>
+  findStates(indexes: readonly number[]): Promise<FileStates>
   /** Called before and after files are checked by path, since open directories may have been replaced. */
-  readonly refresh?: () => Promise<void>
+  forgetDirectories(): Promise<void>
   /** Called with each changed file, since the open file may not be the one at its path. */
-  readonly changed: (index: number) => void
-  /** Milliseconds, monotonic. @default performance.now */
-  readonly now?: () => number
+  evict(index: number): void
 }
+
+const performanceNow = () => performance.now()
 
 /** Consecutive writes to one file, compared as one. */
 interface Burst {
@@ -57,23 +57,24 @@ const CLOSE_GAP_MS = 2.5
 export class FileWatch {
   /** The remembered states, by file. */
   readonly known: FileStates
-  readonly #options: FileWatchOptions
+  readonly #files: WatchedFiles
+  readonly #now: () => number
   // Made when needed, as most torrents are idle.
   #bursts: Map<number, Burst> | undefined
   /** Files in which our writes found a change. Cleared by `remember`. */
   #noticed: Set<number> | undefined
   /** Those that `takeNoticed` has not returned yet. */
   #news: Set<number> | undefined
-  readonly #now: () => number
   /** Time of the end of the last burst. */
   #endedAt = Number.NEGATIVE_INFINITY
   /** Minimum time between the ends of two bursts now, milliseconds. */
   #burstMs = BURST_MS
 
-  constructor(options: FileWatchOptions) {
-    this.#options = options
-    this.known = new FileStates(options.files)
-    this.#now = options.now ?? (() => performance.now())
+  /** @param now milliseconds, monotonic */
+  constructor(files: WatchedFiles, now: () => number = performanceNow) {
+    this.#files = files
+    this.#now = now
+    this.known = new FileStates(files.count)
   }
 
   /** Calls `work`, which opens a file and changes it. */
@@ -137,13 +138,13 @@ export class FileWatch {
    */
   async states(indexes: readonly number[]): Promise<FileStates> {
     await this.#settle(indexes)
-    const found = await this.#options.stat(indexes)
+    const found = await this.#files.findStates(indexes)
     for (const [at, index] of indexes.entries()) {
       const changed = this.known.has(index) && !this.known.equals(index, found, at)
       if (this.#bursts?.has(index) || this.#noticed?.has(index)) found.clear(at)
       else if (changed) {
         found.clear(at)
-        this.#options.changed(index)
+        this.#files.evict(index)
       }
     }
     return found
@@ -151,7 +152,7 @@ export class FileWatch {
 
   /** Remembers the present states of these files, which are about to be verified. Returns them in the same order. */
   async remember(indexes: readonly number[]): Promise<FileStates> {
-    const found = await this.#options.stat(indexes)
+    const found = await this.#files.findStates(indexes)
     for (const [at, index] of indexes.entries()) {
       this.#noticed?.delete(index)
       this.#news?.delete(index)
@@ -173,15 +174,15 @@ export class FileWatch {
    */
   async findChanged(indexes: readonly number[]): Promise<number[]> {
     await this.#settle(indexes)
-    await this.#options.refresh?.()
+    await this.#files.forgetDirectories()
     const changed = new Set(indexes.filter(index => this.#noticed?.has(index)))
     const watched = indexes.filter(index => this.known.has(index))
     const before = this.known.pick(watched)
-    const found = await this.#options.stat(watched)
+    const found = await this.#files.findStates(watched)
     for (const [at, index] of watched.entries())
       if (this.#isChanged(index, before, found, at)) changed.add(index)
-    await this.#options.refresh?.()
-    for (const index of changed) this.#options.changed(index)
+    await this.#files.forgetDirectories()
+    for (const index of changed) this.#files.evict(index)
     return [...changed].sort((a, b) => a - b)
   }
 
@@ -205,7 +206,7 @@ export class FileWatch {
 
   async #compare(index: number): Promise<void> {
     if (!this.known.has(index)) return
-    const found = await this.#options.stat([index])
+    const found = await this.#files.findStates([index])
     if (!this.known.equals(index, found, 0)) this.#notice(index)
   }
 
@@ -251,7 +252,7 @@ export class FileWatch {
   async #remember(index: number, burst: Burst): Promise<void> {
     const { writes } = burst
     this.#endedAt = this.#now()
-    const found = await this.#options.stat([index])
+    const found = await this.#files.findStates([index])
     if (burst.writes !== writes || this.#bursts?.get(index) !== burst) return // Other writes joined, and end the burst.
     clearTimeout(burst.timer)
     this.#bursts?.delete(index)
@@ -281,7 +282,7 @@ export class FileWatch {
     this.#noticed.add(index)
     this.#news ??= new Set()
     this.#news.add(index)
-    this.#options.changed(index)
+    this.#files.evict(index)
   }
 
   /** Remembers a state. A file that could not be checked counts as missing. */

@@ -4,7 +4,7 @@ import type { FileState } from '../ports/file-system.ts'
 import { forEachInParallel } from '../ports/parallel.ts'
 import type { FilePart } from './file-job.ts'
 import { FileStates } from './file-states.ts'
-import { FileWatch } from './file-watch.ts'
+import { FileWatch, type WatchedFiles } from './file-watch.ts'
 import { finishFile } from './finish-file.ts'
 import { type OutputFiles, readFully, writeFully } from './output-files.ts'
 import { BrokenJobError, FileJobError, type SmallFiles } from './small-files.ts'
@@ -30,7 +30,7 @@ export interface TorrentFilesOptions {
 }
 
 /** The files of a torrent: small ones are used in jobs, and large ones stay open. Rejects with StorageError. */
-export class TorrentFiles {
+export class TorrentFiles implements WatchedFiles {
   /** Detects changes of the files by other programs. */
   readonly watch: FileWatch
   readonly #layout: Layout
@@ -38,21 +38,30 @@ export class TorrentFiles {
   readonly #output: OutputFiles
   /** Undefined without jobs, and after a thread has failed. */
   #small: SmallFiles | undefined
-  readonly #unsynced: UnsyncedFiles
+  /** Made at the first write, as most torrents are idle. */
+  #unsynced: UnsyncedFiles | undefined
 
   constructor({ layout, selected, output, small }: TorrentFilesOptions) {
-    const { files } = layout
     this.#layout = layout
     this.#selected = selected
     this.#output = output
     this.#small = small
-    this.#unsynced = new UnsyncedFiles(files => this.#syncFiles(files))
-    this.watch = new FileWatch({
-      files: files.length,
-      stat: indexes => this.#findStates(indexes),
-      refresh: () => output.directory.forget(),
-      changed: index => output.evict(files[index]!.path),
-    })
+    this.watch = new FileWatch(this)
+  }
+
+  /** See WatchedFiles. */
+  get count(): number {
+    return this.#layout.files.length
+  }
+
+  /** See WatchedFiles. */
+  forgetDirectories(): Promise<void> {
+    return this.#output.directory.forget()
+  }
+
+  /** See WatchedFiles. */
+  evict(index: number): void {
+    this.#output.evict(this.#layout.files[index]!.path)
   }
 
   /** Reads spans in order into `target`. Returns the number of bytes before the first missing one. */
@@ -78,7 +87,7 @@ export class TorrentFiles {
 
   /** Resolves when all written bytes are on the device. After a failure it always rejects. */
   async sync(): Promise<void> {
-    await this.#unsynced.sync()
+    await this.#unsynced?.sync()
     this.#output.checkClosed()
   }
 
@@ -130,8 +139,8 @@ export class TorrentFiles {
       await this.watch.writeAll(indexes, async known => {
         const written = await small.write(spans.map(partOf), bytes, known)
         const { syncError, unsynced } = written
-        for (const at of unsynced) this.#unsynced.add(spans[at]!.file)
-        if (syncError) this.#unsynced.fail(this.#output.errorAt('write', syncError.path, syncError))
+        for (const at of unsynced) this.#getUnsynced().add(spans[at]!.file)
+        if (syncError) this.#getUnsynced().fail(this.#output.errorAt('write', syncError.path, syncError))
         return written
       })
       return true
@@ -167,7 +176,8 @@ export class TorrentFiles {
     return isStored(file) ? this.#output.stat(file.path) : undefined
   }
 
-  async #findStates(indexes: readonly number[]): Promise<FileStates> {
+  /** See WatchedFiles. */
+  async findStates(indexes: readonly number[]): Promise<FileStates> {
     if (indexes.length >= MIN_JOB_FILES) {
       const found = await this.#inJobs('read', small => this.#findStatesInJobs(small, indexes))
       if (found) return found
@@ -213,7 +223,12 @@ export class TorrentFiles {
     await this.watch.write(fileIndex, () =>
       this.#output.use(file.path, 'write', 'write', handle => writeFully(handle, bytes, at, length, offset)),
     )
-    this.#unsynced.add(file)
+    this.#getUnsynced().add(file)
+  }
+
+  #getUnsynced(): UnsyncedFiles {
+    this.#unsynced ??= new UnsyncedFiles(files => this.#syncFiles(files))
+    return this.#unsynced
   }
 
   async #syncFiles(files: readonly FileEntry[]): Promise<void> {

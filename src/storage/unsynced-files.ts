@@ -1,12 +1,15 @@
 import type { FileEntry } from '../metainfo/metainfo.ts'
 
+/** One for all torrents. */
+const SETTLED: Promise<void> = Promise.resolve()
+
 /** The files with bytes that may not be on the device yet. */
 export class UnsyncedFiles {
   /** Made when needed, as most torrents are idle. */
   #files: Set<FileEntry> | undefined
   readonly #syncFiles: (files: readonly FileEntry[]) => Promise<void>
   /** The last `sync`. After a failure all later ones fail. */
-  #last: Promise<void> = Promise.resolve()
+  #last = SETTLED
 
   /** @param syncFiles puts the written bytes of files on the device */
   constructor(syncFiles: (files: readonly FileEntry[]) => Promise<void>) {

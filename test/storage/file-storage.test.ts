@@ -101,17 +101,18 @@ t.test('a storage that rests has no file and no directory open, and can be used 
 
 t.test('writes that follow each other at once share comparisons, and others are each compared', async t => {
   let [now, stats, version] = [0, 0, 1n]
-  const watch = new FileWatch({
-    files: 1,
-    now: () => now,
-    changed: () => {},
-    async stat() {
+  const files = {
+    count: 1,
+    evict: () => {},
+    forgetDirectories: async () => {},
+    async findStates() {
       stats++
       const states = new FileStates(1)
       states.set(0, { size: 1n, mtimeNs: version, ctimeNs: version, ino: 1n, dev: 1n } as fs.BigIntStats)
       return states
     },
-  })
+  }
+  const watch = new FileWatch(files, () => now)
   const write = async (pause: number) => {
     now += pause
     await watch.write(0, async () => {

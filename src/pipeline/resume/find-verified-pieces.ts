@@ -20,6 +20,34 @@ export interface Resume {
   write(verified: Bitfield, partial?: PartialBlocks): Promise<void>
 }
 
+/** The resume record in a file. */
+class ResumeFile implements Resume {
+  readonly #path: string
+  readonly #metainfo: Metainfo
+  readonly #storage: FileStorage
+  readonly #fs: FileSystem
+
+  constructor(path: string, metainfo: Metainfo, storage: FileStorage, fs: FileSystem) {
+    this.#path = path
+    this.#metainfo = metainfo
+    this.#storage = storage
+    this.#fs = fs
+  }
+
+  read(): Promise<ResumedPieces> {
+    const storage = { states: (indexes: readonly number[]) => this.#storage.rememberedStates(indexes) }
+    return readResumeRecord({ ...this.#options, storage })
+  }
+
+  write(verified: Bitfield, partial: PartialBlocks = new Map()): Promise<void> {
+    return writeResumeRecord({ ...this.#options, storage: this.#storage, verified, partial })
+  }
+
+  get #options() {
+    return { fs: this.#fs, path: this.#path, metainfo: this.#metainfo }
+  }
+}
+
 /** Opens the resume record at `path` of a torrent in `storage`. */
 export function resumeAt(
   path: string,
@@ -27,15 +55,7 @@ export function resumeAt(
   storage: FileStorage,
   fs: FileSystem = nodeFileSystem,
 ): Resume {
-  return {
-    read: () =>
-      readResumeRecord({
-        ...{ fs, path, metainfo },
-        storage: { states: indexes => storage.rememberedStates(indexes) },
-      }),
-    write: (verified, partial = new Map()) =>
-      writeResumeRecord({ fs, path, metainfo, storage, verified, partial }),
-  }
+  return new ResumeFile(path, metainfo, storage, fs)
 }
 
 /** Options of `findVerifiedPieces`. */

@@ -6,6 +6,9 @@ import { Emitter } from '../../ports/emitter.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { check } from './check.ts'
 
+/** One for all torrents. */
+const SETTLED: Promise<void> = Promise.resolve()
+
 export interface RecheckOptions {
   readonly metainfo: Metainfo
   readonly layout: Layout
@@ -44,7 +47,7 @@ export class Recheck extends Emitter<RecheckEvents> {
   /** Verified pieces that `checkSample` hashes. Cleared by it. */
   #sample: readonly number[] = []
   #sampled: Promise<void> | undefined
-  #last: Promise<void> = Promise.resolve()
+  #last = SETTLED
   /** Stops the reads. Undefined before the first, as thousands of idle torrents have none. */
   #aborted: AbortController | undefined
   #endReason: Error | undefined

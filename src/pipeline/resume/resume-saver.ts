@@ -5,6 +5,8 @@ import type { PartialBlocks } from '../../storage/resume-encoding.ts'
 import type { Resume } from './find-verified-pieces.ts'
 import type { Recheck } from './recheck.ts'
 
+/** One for all torrents. */
+const SETTLED: Promise<void> = Promise.resolve()
 /** Milliseconds between two resume records of a running download. */
 const SAVE_INTERVAL_MS = 60_000
 
@@ -34,7 +36,7 @@ export class ResumeSaver extends Emitter<ResumeSaverEvents> {
   #recorded = { pieces: 0, blocks: 0 }
   /** The time of the last record, in ms. */
   #savedAt = 0
-  #writing: Promise<void> = Promise.resolve()
+  #writing = SETTLED
 
   constructor(options: ResumeSaverOptions) {
     super()

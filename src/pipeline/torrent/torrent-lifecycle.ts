@@ -44,7 +44,8 @@ export class TorrentLifecycle extends Emitter<TorrentLifecycleEvents> {
   readonly #ticker: Ticker
   readonly #stallTimer: StallTimer
   readonly #clock: Clock
-  readonly #meter: BottleneckMeter
+  /** Made when it is needed, as thousands of torrents that only share need none. */
+  #meter: BottleneckMeter | undefined
   /** `checked`: the existing pieces are known, and the torrent waits for `resume`. */
   #phase: Exclude<TorrentState, 'paused' | 'seeding'> | 'checked' = 'new'
   /** Settles when `pause` is complete; undefined while the torrent is not paused. */
@@ -60,8 +61,6 @@ export class TorrentLifecycle extends Emitter<TorrentLifecycleEvents> {
     this.#clock = clock
     this.#ticker = new Ticker(clock, now => this.#tick(now))
     this.#stallTimer = new StallTimer(options.timeout)
-    // the event loop runs in the time of the machine
-    this.#meter = new BottleneckMeter(clock, options.loopLoad ?? (options.clock ? undefined : threadLoopLoad))
     this.network = new TorrentNetwork(source, options)
     this.metadata = new TorrentMetadata(source, this.network, options)
     this.network.on('active', () => this.#ticker.wake())
@@ -100,7 +99,7 @@ export class TorrentLifecycle extends Emitter<TorrentLifecycleEvents> {
 
   /** What limits the download now. */
   get bottleneck(): Bottleneck {
-    return this.#meter.read(this.parts)
+    return this.#getMeter().read(this.parts)
   }
 
   /** Fetches the metadata if it is missing, checks existing files, and exchanges blocks. Returns at once; idempotent. */
@@ -187,16 +186,23 @@ export class TorrentLifecycle extends Emitter<TorrentLifecycleEvents> {
     this.network.start()
   }
 
+  #getMeter(): BottleneckMeter {
+    const { clock, loopLoad } = this.#options
+    // the event loop runs in the time of the machine
+    this.#meter ??= new BottleneckMeter(this.#clock, loopLoad ?? (clock ? undefined : threadLoopLoad))
+    return this.#meter
+  }
+
   #stopTimers(): void {
     this.#ticker.stop()
-    this.#meter.stop()
+    this.#meter?.stop()
   }
 
   /** Returns the milliseconds until it has something to do. */
   #tick(now: number): number {
     const untilNetwork = this.network.tick(now)
-    if (this.state === 'downloading') this.#meter.sample(this.parts, now)
-    else this.#meter.stop()
+    if (this.state === 'downloading') this.#getMeter().sample(this.parts, now)
+    else this.#meter?.stop()
     this.metadata.tick(now)
     const untilContent = this.content?.tick(now) ?? Number.POSITIVE_INFINITY
     const { timeout = 0 } = this.#options
