@@ -1,7 +1,7 @@
 import type { FileEntry } from '../metainfo/metainfo.ts'
 
 /** One for all torrents. */
-const SETTLED: Promise<void> = Promise.resolve()
+const SETTLED_PROMISE: Promise<void> = Promise.resolve()
 
 /** The files with bytes that may not be on the device yet. */
 export class UnsyncedFiles {
@@ -9,7 +9,7 @@ export class UnsyncedFiles {
   #files: Set<FileEntry> | undefined
   readonly #syncFiles: (files: readonly FileEntry[]) => Promise<void>
   /** The last `sync`. After a failure all later ones fail. */
-  #last = SETTLED
+  #last = SETTLED_PROMISE
 
   /** @param syncFiles puts the written bytes of files on the device */
   constructor(syncFiles: (files: readonly FileEntry[]) => Promise<void>) {

@@ -7,7 +7,7 @@ import type { Storage } from '../../storage/storage.ts'
 import { check } from './check.ts'
 
 /** One for all torrents. */
-const SETTLED: Promise<void> = Promise.resolve()
+const SETTLED_PROMISE: Promise<void> = Promise.resolve()
 
 export interface RecheckOptions {
   readonly metainfo: Metainfo
@@ -47,7 +47,7 @@ export class Recheck extends Emitter<RecheckEvents> {
   /** Verified pieces that `checkSample` hashes. Cleared by it. */
   #sample: readonly number[] = []
   #sampled: Promise<void> | undefined
-  #last = SETTLED
+  #last = SETTLED_PROMISE
   /** Stops the reads. Undefined before the first, as thousands of idle torrents have none. */
   #aborted: AbortController | undefined
   #endReason: Error | undefined

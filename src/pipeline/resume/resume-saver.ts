@@ -6,7 +6,7 @@ import type { Resume } from './find-verified-pieces.ts'
 import type { Recheck } from './recheck.ts'
 
 /** One for all torrents. */
-const SETTLED: Promise<void> = Promise.resolve()
+const SETTLED_PROMISE: Promise<void> = Promise.resolve()
 /** Milliseconds between two resume records of a running download. */
 const SAVE_INTERVAL_MS = 60_000
 
@@ -36,7 +36,7 @@ export class ResumeSaver extends Emitter<ResumeSaverEvents> {
   #recorded = { pieces: 0, blocks: 0 }
   /** The time of the last record, in ms. */
   #savedAt = 0
-  #writing = SETTLED
+  #writing = SETTLED_PROMISE
 
   constructor(options: ResumeSaverOptions) {
     super()
