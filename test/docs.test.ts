@@ -14,6 +14,15 @@ const DOC_PAGES = [
     .map(name => `docs/${name}`),
 ]
 
+/** The anchors that GitHub gives the headings of a page. */
+const anchorsOf = (text: string) =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+
 t.test('the version is one', async t => {
   t.equal(VERSION, JSON.parse(read('package.json')).version)
   t.match(read('CHANGELOG.md'), new RegExp(`^## .*${VERSION.replaceAll('.', '\\.')}`, 'm'))
@@ -57,6 +66,11 @@ t.test('files, constants and links in the pages exist', async t => {
     for (const link of all(text, /(?<=\]\()[^)#:]+(?=\))/g))
       t.ok(existsSync(inProject(join(dirname(page), link))), `${page}: ${link}`)
   }
+  for (const page of DOC_PAGES)
+    for (const [, path, anchor] of read(page).matchAll(/\]\(([\w/.-]*\.md|)#([^)\s]+)\)/g)) {
+      const target = path ? join(dirname(page), path) : page
+      t.ok(anchorsOf(read(target)).includes(anchor!), `${page}: ${path}#${anchor}`)
+    }
   for (const [, path, name] of read('docs/limits.md').matchAll(/`(src\/[\w/.-]+)` `([A-Z_]+)`/g))
     t.match(read(path!), `const ${name} = `, `${path} ${name}`)
 })
