@@ -105,6 +105,8 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
   add(infoHash: Uint8Array, port: number | undefined): void {
     checkArgument('infoHash', infoHash, 'bytes')
     const name = Buffer.from(infoHash).toString('hex')
+    const known = this.#torrents.get(name)
+    if (known && known.port === port) return
     const due = port === undefined ? Number.POSITIVE_INFINITY : this.#clock.now()
     this.#torrents.set(name, { infoHash: name, port, due })
     this.#scheduleAt(due)

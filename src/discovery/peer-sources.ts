@@ -166,14 +166,20 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
   start(): void {
     if (this.#running) return
     this.#running = true
-    const { dht, lsd, nodes = [], peers = [], port } = this.#options
+    const { dht, lsd, nodes = [], peers = [] } = this.#options
     for (const announcer of this.#allAnnouncers) announcer.start()
     if (peers.length > 0) this.emit('peers', peers.map(canonicalAddress), 'option')
     if (this.#private) return
     if (dht) for (const node of nodes) dht.add(node)
     for (const dhtPeers of this.#dhtPeers) dhtPeers.start()
     lsd?.on('peer', this.#onLocalPeer)
-    for (const infoHash of this.#infoHashes) lsd?.add(infoHash, port())
+    this.announceLocally()
+  }
+
+  /** Announces all info-hashes to the local network, unless they are announced, or the torrent does not use it now. */
+  announceLocally(): void {
+    const { lsd, port } = this.#options
+    if (this.#running && !this.#private) for (const infoHash of this.#infoHashes) lsd?.add(infoHash, port())
   }
 
   /** Tells the trackers that the download is complete. */

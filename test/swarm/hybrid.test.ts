@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
+import type { Socket } from 'node:dgram'
+import { EventEmitter } from 'node:events'
 import t, { type Test } from 'tap'
 import { reservedBytes, supports } from '../../src/codec/handshake.ts'
+import { encodeLsd } from '../../src/codec/lsd.ts'
 import { parseMagnet } from '../../src/metainfo/magnet.ts'
 import { Client } from '../../src/pipeline/client.ts'
 import { directoryContent } from '../../src/pipeline/download.ts'
@@ -187,3 +190,41 @@ t.test('of two links the first stays, also if it is the first to know its metada
     ['http://127.0.0.1:9/announce'],
   )
 })
+
+t.test(
+  'a torrent that was merged with another one is still found in the local network under both hashes',
+  async t => {
+    const seed = await client(t, made)
+    const others = await Promise.all([scriptedPeer(t, made), scriptedPeer(t, made)])
+    const sockets: EventEmitter[] = []
+    const own = new Client({
+      ...{ ...OFFLINE_OPTIONS, lsd: true, encryption: 'off' },
+      createSocket: () => {
+        const socket = Object.assign(new EventEmitter(), {
+          bind: (_port: number, bound: () => void) => queueMicrotask(bound),
+          ...{ unref() {}, close() {}, addMembership() {}, setMulticastInterface() {} },
+          send: (_packet: Uint8Array, _port: number, _host: string, done: () => void) => queueMicrotask(done),
+        })
+        sockets.push(socket)
+        return socket as unknown as Socket
+      },
+    })
+    t.teardown(() => own.close())
+    const one = await own.add(`magnet:?xt=urn:btih:${hex.v1}`)
+    const other = await own.add(`magnet:?xt=urn:btmh:1220${hex.v2}`, { peers: [seed.address] })
+    await t.rejects(other.done, { code: 'ERR_BUSY', torrent: one })
+    await one.ready
+    const connected = new Set<number>()
+    const both = new Promise<void>(resolve => {
+      one.on('connected', ({ address }) => {
+        connected.add(address.port)
+        if (others.every(peer => connected.has(peer.address.port))) resolve()
+      })
+    })
+    for (const [at, infoHash] of [hex.v1, hex.v2.slice(0, 40)].entries()) {
+      const packet = encodeLsd(4, { port: others[at]!.address.port, infoHashes: [infoHash] })
+      sockets[0]!.emit('message', packet, { address: '127.0.0.1', port: 6771 })
+    }
+    await both
+  },
+)

@@ -155,8 +155,11 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
   /** Uses the trackers and peers of another source of the torrent. */
   addSource(source: Pick<Magnet, 'trackers'> & Partial<Pick<Magnet, 'peers'>>): void {
     if (this.#options.trackers !== false) this.sources.addTrackers(source.trackers)
-    // a torrent that was merged with this one has left the listener under a hash of both
-    if (this.#isStarted && !this.#isPaused) this.#listen()
+    // a torrent that was merged with this one has left the listener and the local network under a hash of both
+    if (this.#isStarted && !this.#isPaused) {
+      this.#listen()
+      this.sources.announceLocally()
+    }
     if (source.peers && source.peers.length > 0) this.swarm.add(source.peers, 'option')
   }
 
