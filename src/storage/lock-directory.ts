@@ -20,7 +20,7 @@ import { type FileLock, type FileLocks, type LockHolder, locked } from './file-l
 import { keysOf, type PathKeys, sharedKey } from './path-keys.ts'
 import { NextRecordFile, readRecordFile } from './record-file.ts'
 
-const LOCK_VERSION = 1
+const LOCK_VERSION = 2
 const LOCK_EXTENSION = '.lock'
 /** Maximum length of a lock file in bytes: 8 for each of 500,000 files, and the rest. */
 const MAX_LOCK_BYTES = 4 << 20
