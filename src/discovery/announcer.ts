@@ -95,7 +95,7 @@ export class Announcer extends Emitter<AnnouncerEvents> {
   }
 
   /** Asks for more peers as soon as the tracker allows it. A tracker that failed is not asked earlier. */
-  more(): void {
+  announceAgain(): void {
     if (this.#running && !this.#round) this.#nextRound.bringForward()
   }
 

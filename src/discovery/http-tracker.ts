@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { AddressFamily } from '../codec/address-family.ts'
 import { percentEncode } from '../codec/url.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
@@ -102,7 +103,7 @@ export class HttpTracker implements Tracker {
     const control = new AbortController()
     const abort = () => control.abort()
     const timer = clock.setTimeout(() => control.abort(timeoutError), limit)
-    signal?.addEventListener('abort', abort)
+    const listener = signal && addAbortListener(signal, abort)
     if (signal?.aborted) abort()
     try {
       return await this.#get(url, control.signal)
@@ -111,7 +112,7 @@ export class HttpTracker implements Tracker {
       throw this.#error(control.signal.reason === timeoutError ? timeoutError : error)
     } finally {
       clock.clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
+      listener?.[Symbol.dispose]()
     }
   }
 

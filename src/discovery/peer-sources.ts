@@ -138,7 +138,7 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
 
   /** Announces again as soon as the trackers allow it. */
   announce(): void {
-    for (const announcer of this.#allAnnouncers) announcer.more()
+    for (const announcer of this.#allAnnouncers) announcer.announceAgain()
   }
 
   /** Adds trackers, except for those that are known already. */

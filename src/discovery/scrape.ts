@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import PQueue from 'p-queue'
 import type { AddressFamily } from '../codec/address-family.ts'
 import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
@@ -64,7 +65,7 @@ export async function scrape(
   const control = unboundedAbortController()
   const abort = () => control.abort()
   const timer = clock.setTimeout(abort, timeout)
-  signal?.addEventListener('abort', abort)
+  const listener = signal && addAbortListener(signal, abort)
   if (signal?.aborted) abort()
   const abortError = (name: string) =>
     new DiscoveryError(
@@ -95,6 +96,6 @@ export async function scrape(
     return await Promise.all(trackers.flat().map(url => queue.add(() => ask(url))))
   } finally {
     clock.clearTimeout(timer)
-    signal?.removeEventListener('abort', abort)
+    listener?.[Symbol.dispose]()
   }
 }

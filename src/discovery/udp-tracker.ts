@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { type AddressFamily, addressFamilyOf, familiesOf } from '../codec/address-family.ts'
 import { canonicalHost } from '../codec/compact.ts'
 import { encodeAnnounce, encodeScrape, type TrackerPacket } from '../codec/udp-tracker.ts'
@@ -129,12 +130,12 @@ export class UdpTracker implements Tracker {
     this.#release ??= sockets.use()
     const timeoutError = new Error(`no answer within ${stopTimeout / 1_000} s`)
     const abort = () => control.abort()
-    signal?.addEventListener('abort', abort)
+    const listener = signal && addAbortListener(signal, abort)
     if (signal?.aborted) abort()
     const timer = isGoodbye ? clock.setTimeout(() => control.abort(timeoutError), stopTimeout) : undefined
     const end = () => {
       clock.clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
+      listener?.[Symbol.dispose]()
     }
     try {
       const endpoints = await this.#endpoints(control.signal)

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { ReadableStream as WebStream } from 'node:stream/web'
 import { describeValue } from '../../codec/quote.ts'
 import { InputError } from '../../errors.ts'
@@ -105,10 +106,6 @@ function checkReadOptions(options: ReadOptions): ReadOptions {
 }
 
 function abortable(reader: FileReader, signal: AbortSignal): void {
-  const abort = () => reader.destroy(signal.reason)
-  if (signal.aborted) queueMicrotask(abort)
-  else {
-    signal.addEventListener('abort', abort, { once: true })
-    reader.once('close', () => signal.removeEventListener('abort', abort))
-  }
+  const listener = addAbortListener(signal, () => reader.destroy(signal.reason))
+  reader.once('close', () => listener[Symbol.dispose]())
 }

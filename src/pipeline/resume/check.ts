@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { checkArgument } from '../../codec/check-arguments.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
@@ -79,9 +80,8 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
       tally.note(piece.index, false)
     },
   })
-  const abort = () => reader.destroy(signal?.reason)
   signal?.throwIfAborted()
-  signal?.addEventListener('abort', abort, { once: true })
+  const listener = signal && addAbortListener(signal, () => reader.destroy(signal.reason))
   try {
     reader.pipe(verifier, () => {})
     reader.on('error', error => verifier.destroy(error))
@@ -92,7 +92,7 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
     signal?.throwIfAborted()
     return verified
   } finally {
-    signal?.removeEventListener('abort', abort)
+    listener?.[Symbol.dispose]()
   }
 }
 

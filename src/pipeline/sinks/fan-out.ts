@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { describeValue } from '../../codec/quote.ts'
 import { InputError } from '../../errors.ts'
@@ -77,12 +78,12 @@ export function fanOut(
   }
   const abort = () => fail(signal!.reason)
   if (signal?.aborted) abort()
-  else signal?.addEventListener('abort', abort, { once: true })
+  const listener = signal && addAbortListener(signal, abort)
   source.on?.('error', fail) // at once, also while a sink is slow
   // a source that is destroyed without an error emits no `error`
   copyToAll(source, outlets, lend).catch(fail)
   const ends = outlets.map(({ done }) => done)
-  void Promise.allSettled(ends).then(() => signal?.removeEventListener('abort', abort))
+  void Promise.allSettled(ends).then(() => listener?.[Symbol.dispose]())
   return ends
 }
 
