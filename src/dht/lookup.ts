@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { AddressFamily } from '../codec/address-family.ts'
 import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
@@ -56,6 +57,7 @@ class Walk {
   #lateQueries = 0
   /** Number of addresses without an id that were queried. */
   #asked = 0
+  #listener: Disposable | undefined
   #over = false
 
   constructor(options: LookupOptions, resolve: (result: LookupResult) => void) {
@@ -66,7 +68,7 @@ class Walk {
 
   begin(): void {
     const { addresses, contacts, signal } = this.#options
-    signal?.addEventListener('abort', this.#end, { once: true })
+    if (signal) this.#listener = addAbortListener(signal, this.#end)
     for (const contact of contacts) this.#shortlist.add(contact)
     for (const address of addresses) if (this.#shortlist.see(address)) this.#askUnnamed(address)
     this.#go()
@@ -150,7 +152,7 @@ class Walk {
   readonly #end = (): void => {
     if (this.#over) return
     this.#over = true
-    this.#options.signal?.removeEventListener('abort', this.#end)
+    this.#listener?.[Symbol.dispose]()
     for (const timer of this.#timers) this.#options.clock.clearTimeout(timer)
     this.#timers.clear()
     const { asked, answered, holders } = this.#shortlist

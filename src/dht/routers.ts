@@ -1,4 +1,5 @@
 import { lookup, Resolver } from 'node:dns/promises'
+import { addAbortListener } from 'node:events'
 import type { PeerAddress } from '../codec/compact.ts'
 
 /** Public bootstrap nodes. They are used only while few nodes are known, and are not added to the routing table. */
@@ -24,10 +25,9 @@ export async function systemResolve(name: string, signal: AbortSignal): Promise<
   signal.throwIfAborted()
   if (name.includes('.')) {
     const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES })
-    const cancel = () => resolver.cancel()
-    signal.addEventListener('abort', cancel)
+    const listener = addAbortListener(signal, () => resolver.cancel())
     const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
-    signal.removeEventListener('abort', cancel)
+    listener[Symbol.dispose]()
     const found = answers.flatMap(answer => (answer.status === 'fulfilled' ? answer.value : []))
     if (found.length > 0) return found
     const [{ reason }] = answers as [PromiseRejectedResult, PromiseRejectedResult]

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { encodeConnect, type TrackerPacket } from '../codec/udp-tracker.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Endpoint, UdpSockets } from './udp-sockets.ts'
@@ -73,11 +74,7 @@ function sendOnce(
     const end = () => {
       forget()
       clock.clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    }
-    const onAbort = () => {
-      end()
-      reject(signal.reason)
+      listener[Symbol.dispose]()
     }
     const forget = sockets.expect(transaction, to, action, packet => {
       end()
@@ -87,7 +84,10 @@ function sendOnce(
       end()
       resolve(undefined)
     }, ms)
-    signal.addEventListener('abort', onAbort)
+    const listener = addAbortListener(signal, () => {
+      end()
+      reject(signal.reason)
+    })
     sockets.send(packet, to).catch(error => {
       end()
       reject(error)

@@ -206,15 +206,14 @@ export class UdpTracker implements Tracker {
 /** Settles as `work` does, or rejects when the signal aborts. A DNS look-up itself cannot be aborted. */
 async function orAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   signal.throwIfAborted()
-  let onAbort = () => {}
+  let listener: Disposable | undefined
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort)
+    listener = addAbortListener(signal, () => reject(signal.reason))
   })
   try {
     return await Promise.race([work, aborted])
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    listener?.[Symbol.dispose]()
   }
 }
 

@@ -1,4 +1,5 @@
 import type { LookupAddress } from 'node:dns'
+import { addAbortListener } from 'node:events'
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { addressBytes } from '../codec/address-bytes.ts'
 import { type AddressFamily, isOfFamily } from '../codec/address-family.ts'
@@ -107,9 +108,8 @@ async function responseOf(
 ): Promise<IncomingMessage> {
   const out = send()
   // The option `signal` would also destroy the connection later, when another request uses it.
-  const abort = () => out.destroy()
-  signal.addEventListener('abort', abort)
-  out.on('close', () => signal.removeEventListener('abort', abort))
+  const listener = addAbortListener(signal, () => out.destroy())
+  out.on('close', () => listener[Symbol.dispose]())
   try {
     return await new Promise<IncomingMessage>((resolve, reject) => {
       // The listeners stay, because an error can come after the response.

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { Clock, Timer } from '../ports/clock.ts'
 import { type Contender, findOverdrawn } from './reader-fairness.ts'
 
@@ -119,7 +120,7 @@ export class ReaderSlots {
     return new Promise((resolve, reject) => {
       const end = () => {
         this.#clock.clearTimeout(timer)
-        signal.removeEventListener('abort', abort)
+        listener[Symbol.dispose]()
         this.#waiting.delete(waiter)
         this.#schedule()
       }
@@ -135,9 +136,8 @@ export class ReaderSlots {
           reject(error)
         },
       }
-      const abort = () => waiter.fail(signal.reason)
       const timer = this.#clock.setTimeout(() => waiter.fail(this.#busy()), READER_WAIT_MS)
-      signal.addEventListener('abort', abort)
+      const listener = addAbortListener(signal, () => waiter.fail(signal.reason))
       this.#waiting.add(waiter)
       this.#schedule()
     })

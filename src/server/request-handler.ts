@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events'
+import { addAbortListener, EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { messageOf } from '../errors.ts'
@@ -248,11 +248,11 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
     return new Promise(resolve => {
       const end = () => {
         this.#clock.clearTimeout(timer)
-        closed.removeEventListener('abort', end)
+        listener[Symbol.dispose]()
         resolve()
       }
       const timer = this.#clock.setTimeout(end, REFUSAL_DELAY_MS)
-      closed.addEventListener('abort', end)
+      const listener = addAbortListener(closed, end)
     })
   }
 

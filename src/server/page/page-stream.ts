@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { Clock, Timer } from '../../ports/clock.ts'
 import type { ApiExchange } from '../api/http-api.ts'
 import type { Welcome } from './documents.ts'
@@ -23,7 +24,7 @@ export class PageStream implements TopicFollower {
       ...{ 'Cache-Control': 'no-store', 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' },
     })
     this.#write(`event: welcome\ndata: ${JSON.stringify(welcome)}\n\n`)
-    closed.addEventListener('abort', () => this.end(), { once: true })
+    addAbortListener(closed, () => this.end())
     this.#beat()
   }
 

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { Clock, Timer } from '../../ports/clock.ts'
 import type { Session } from '../../session/session.ts'
 import type { ApiExchange, HttpApi } from '../api/http-api.ts'
@@ -80,7 +81,7 @@ export class ReportsApi implements HttpApi {
       response.end()
     }
     this.#followers.add(end)
-    closed.addEventListener('abort', end, { once: true })
+    addAbortListener(closed, end)
     const last = Number(request.headers['last-event-id'] ?? this.#log.lastId)
     // The number of an event of an earlier run is unknown: all events that are kept are sent.
     for (const event of this.#log.listAfter(last <= this.#log.lastId ? last : 0)) sendEvent(event)

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { addAbortListener } from 'node:events'
 import { checkArgument } from '../../codec/check-arguments.ts'
 import { messageOf, StorageError } from '../../errors.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
@@ -49,13 +50,13 @@ export class CommandHook implements Hook {
       isLate = true
       end()
     }, timeout)
-    signal.addEventListener('abort', end, { once: true })
+    const listener = addAbortListener(signal, end)
     try {
       const { code, signal: killer } = await ending(child)
       if (isLate) throw this.#failure(`it ran for more than ${timeout / 1000} s and was ended`)
       if (code !== 0) throw this.#failure(code === null ? `it was ended by ${killer}` : `exit code ${code}`)
     } finally {
-      signal.removeEventListener('abort', end)
+      listener[Symbol.dispose]()
       clock.clearTimeout(timer)
       clock.clearTimeout(killTimer)
     }

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { urlOf } from '../../codec/url.ts'
 import { DiscoveryError, InputError, messageOf } from '../../errors.ts'
@@ -65,8 +66,7 @@ export class Webhook implements Hook {
     signal: AbortSignal,
   ): Promise<{ readonly reason: string; readonly isTemporary: boolean } | undefined> {
     const abort = new AbortController()
-    const end = () => abort.abort(signal.reason)
-    signal.addEventListener('abort', end, { once: true })
+    const listener = addAbortListener(signal, () => abort.abort(signal.reason))
     const timer = this.#clock.setTimeout(
       () => abort.abort(new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)),
       ANSWER_TIMEOUT_MS,
@@ -89,7 +89,7 @@ export class Webhook implements Hook {
       return { reason: messageOf(error), isTemporary: true }
     } finally {
       this.#clock.clearTimeout(timer)
-      signal.removeEventListener('abort', end)
+      listener[Symbol.dispose]()
     }
   }
 
@@ -97,11 +97,11 @@ export class Webhook implements Hook {
     return new Promise(resolve => {
       const end = () => {
         this.#clock.clearTimeout(timer)
-        signal.removeEventListener('abort', end)
+        listener[Symbol.dispose]()
         resolve()
       }
       const timer = this.#clock.setTimeout(end, delay)
-      signal.addEventListener('abort', end, { once: true })
+      const listener = addAbortListener(signal, end)
     })
   }
 }
