@@ -136,6 +136,36 @@ t.test('transmission-remote drives a session', { skip }, async t => {
   checkTested(t, 'Transmission', 'remote', called)
 })
 
+const PYTHON = '/usr/bin/python3'
+const PYTHON_CALLS = `
+import sys, transmissionrpc
+client = transmissionrpc.Client('127.0.0.1', int(sys.argv[1]))
+torrent = client.add_torrent(sys.argv[2], paused=True)
+client.change_torrent(torrent.id, uploadLimit=50, uploadLimited=True)
+client.set_files({torrent.id: {0: {'selected': True, 'priority': 'high'}, 1: {'selected': False}}})
+client.rename_torrent_path(torrent.id, 'album/one', 'first')
+client.queue_bottom(torrent.id)
+client.start_torrent(torrent.id, bypass_queue=True)
+client.set_session(speed_limit_down=100, speed_limit_down_enabled=True)
+[torrent] = client.get_torrents()
+print(torrent.name, torrent.status in ('checking', 'downloading'), torrent.progress, client.get_files()[torrent.id][0]['name'])
+print(client.session_stats().torrentCount, client.rpc_version, client.port_test())
+`
+
+const withoutPython = without(PYTHON, '-c', 'import transmissionrpc')
+t.test("Debian's python3-transmissionrpc drives a session", { skip: withoutPython }, async t => {
+  const { base, session } = await openRemote(t)
+  const files = ['one', 'two'].map(name => ({ path: `album/${name}`, length: 50_000 }))
+  const { metainfo } = makeTorrent({ files, name: 'album', pieceLength: 16_384 })
+  const args = ['-W', 'ignore', '-c', PYTHON_CALLS, new URL(base).port]
+  const { stdout } = await run(PYTHON, [...args, Buffer.from(torrentOf(metainfo)).toString('base64')])
+  t.equal(stdout, 'album True 0.0 album/first\n1 18 False\n')
+  t.match(session.torrents[0]!.record, {
+    ...{ intent: 'forced', priorities: { off: '1', high: '0' }, up: { enabled: true, value: 50_000 } },
+  })
+  t.match(session.settings.down, { enabled: true, value: 100_000 })
+})
+
 t.test('transmission-remote logs in with a user name and a password', { skip }, async t => {
   const remote = await openRemote(t, { server: { user: 'me', password: 'secret' } })
   const address = remote.base.replace('http://', '')

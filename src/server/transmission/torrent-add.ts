@@ -1,4 +1,4 @@
-import { messageOf } from '../../errors.ts'
+import { messageOf, StorageError } from '../../errors.ts'
 import { text, whole } from '../../session/records/fields.ts'
 import { DuplicateTorrentError } from '../../session/session-options.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
@@ -39,6 +39,7 @@ export const torrentAdd: Method = async (parameters, { session }) => {
   } catch (error) {
     if (error instanceof DuplicateTorrentError)
       return { value: { torrent_duplicate: identify(error.torrent) } }
+    if (error instanceof StorageError) throw error
     throw new RpcError(RPC_CODES.failed, `invalid or corrupt torrent file: ${messageOf(error)}`)
   }
 }

@@ -484,6 +484,19 @@ t.test('a torrent has a bandwidth priority', async t => {
   t.equal(await get(), -1)
 })
 
+t.test('a torrent that cannot be saved gets the error of the disk', async t => {
+  const { disk, rpc, session } = await openRemote(t)
+  const metainfo = base64(smallTorrent('a').metainfo)
+  const { open } = disk
+  disk.open = async () => {
+    throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+  }
+  t.match(await rpc('torrent-add', { metainfo }), { result: /^cannot write .*no space left/ })
+  disk.open = open
+  t.equal(session.torrents.length, 0)
+  t.match(await rpc('torrent-add', { metainfo }), { result: 'success' })
+})
+
 t.test('cookies are sent to the server of the .torrent, and are not remembered', async t => {
   const { rpc, session } = await openRemote(t)
   const seen: (string | undefined)[] = []
