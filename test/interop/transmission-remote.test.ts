@@ -136,7 +136,7 @@ t.test('transmission-remote drives a session', { skip }, async t => {
   checkTested(t, 'Transmission', 'remote', called)
 })
 
-const PYTHON = '/usr/bin/python3'
+const PYTHON_PATH = '/usr/bin/python3'
 const PYTHON_CALLS = `
 import sys, transmissionrpc
 client = transmissionrpc.Client('127.0.0.1', int(sys.argv[1]))
@@ -152,13 +152,13 @@ print(torrent.name, torrent.status in ('checking', 'downloading'), torrent.progr
 print(client.session_stats().torrentCount, client.rpc_version, client.port_test())
 `
 
-const withoutPython = without(PYTHON, '-c', 'import transmissionrpc')
+const withoutPython = without(PYTHON_PATH, '-c', 'import transmissionrpc')
 t.test("Debian's python3-transmissionrpc drives a session", { skip: withoutPython }, async t => {
   const { base, session } = await openRemote(t)
   const files = ['one', 'two'].map(name => ({ path: `album/${name}`, length: 50_000 }))
   const { metainfo } = makeTorrent({ files, name: 'album', pieceLength: 16_384 })
   const args = ['-W', 'ignore', '-c', PYTHON_CALLS, new URL(base).port]
-  const { stdout } = await run(PYTHON, [...args, Buffer.from(torrentOf(metainfo)).toString('base64')])
+  const { stdout } = await run(PYTHON_PATH, [...args, Buffer.from(torrentOf(metainfo)).toString('base64')])
   t.equal(stdout, 'album True 0.0 album/first\n1 18 False\n')
   t.match(session.torrents[0]!.record, {
     ...{ intent: 'forced', priorities: { off: '1', high: '0' }, up: { enabled: true, value: 50_000 } },
