@@ -3,7 +3,7 @@ import type { Options } from './settings/resolve-options.ts'
 
 /** An argument of a command. */
 export interface ArgumentDefinition {
-  /** As commander takes it: `<path>`, `[source...]`. */
+  /** The name in the syntax of commander: `<path>`, `[source...]`. */
   readonly name: string
   readonly help: string
   /** The valid values. @default all */

@@ -12,7 +12,7 @@ export interface RunOutcome
   readonly digests: Readonly<Record<string, string>>
   /** The path of the saved file or directory; null for standard output. */
   readonly output?: string | null
-  /** How many bytes of each file each peer and web seed gave. */
+  /** The bytes of each file from each peer and web seed. */
   readonly sources: readonly FileSources[]
 }
 

@@ -8,7 +8,7 @@ export type PieceState = (typeof PIECE_STATES)[number]
 export interface PieceCell {
   /** The part of them that is verified, from 0 to 1, in fifteenths. It is 0 or 1 only if none or all are. */
   readonly part: number
-  /** Of the missing ones; `missing` if there are none. */
+  /** The state of the missing pieces; `missing` if none is missing. */
   readonly state: PieceState
   /** The least number of connected peers that have one of them, without seeds; at most 63. */
   readonly copies: number

@@ -6,7 +6,7 @@ import { DIRECTORY_SIZE, type Listing, SYMLINK_SIZE } from './hash-job.ts'
 /** Maximum number of directories that are listed together. */
 const MAX_BATCH_DIRECTORIES = 32
 
-/** How directories are listed. */
+/** Options of `walkDirectory`. */
 export interface WalkOptions {
   /** Lists each of some directories. */
   readonly list: (directories: readonly string[]) => Promise<readonly Listing[]>

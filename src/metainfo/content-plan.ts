@@ -1,4 +1,4 @@
-/** Where the files of a new torrent lie, in each format. */
+/** The places of the files of a new torrent, in each format. */
 
 import { blocksOf, heightOf, NODE_LENGTH } from '../codec/merkle.ts'
 import { quote } from '../codec/quote.ts'

@@ -6,8 +6,8 @@ import type { TorrentSource } from './sources/torrent-source.ts'
 import type { Torrent } from './torrent.ts'
 
 /**
- * How the peers of one torrent are found and reached. Without `client`, the torrent gets a client of its own, which these
- * options configure and which closes with the torrent.
+ * Options that say how the peers of one torrent are found and reached. Without `client`, the torrent gets a client of
+ * its own, which these options configure and which closes with the torrent.
  */
 export interface AddTorrentOptions extends ClientOptions, AddOptions {
   /** The client to add the torrent to. Options of a client cannot be given with it. @default a new one */

@@ -42,7 +42,7 @@ export interface SessionEvents {
 export interface SessionOptions {
   /** The client of all torrents. Its owner closes it, after the session. */
   readonly client: Client
-  /** Where the session is remembered. */
+  /** The store that remembers the session. */
   readonly store: StateStore
   /** The directory for torrents that name none, in a new session: an absolute path. */
   readonly directory: string
@@ -54,7 +54,7 @@ export interface SessionOptions {
   readonly torrentOptions?: Pick<AddOptions, 'allowLocal' | 'maxPeersPerAddress' | 'webSeeds'>
   /** Keeps other processes from writing the same files: see `LockDirectory`. @default only torrents of this process */
   readonly locks?: FileLocks
-  /** How file names are made valid. @default for this system */
+  /** Options for valid file names. @default those of this system */
   readonly names?: NameOptions
   /** Threads that hash files in rechecks, 0 for none. @default one for each core, at most 4; none with one core */
   readonly hashThreads?: number

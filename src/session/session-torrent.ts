@@ -74,7 +74,7 @@ export class SessionTorrent implements Queued {
     return this.#jobs.current === 'moving'
   }
 
-  /** How much of the files is checked while `status` is `checking`, from 0 to 1. */
+  /** The checked part of the files while `status` is `checking`, from 0 to 1. */
   get checked(): number {
     return this.#jobs.current === 'checking' ? this.#jobs.checked : (this.#runner.run?.checked ?? 0)
   }

@@ -4,7 +4,7 @@ import { chooseRunning, compareOrder } from './rules/queue.ts'
 import type { SessionTorrent } from './session-torrent.ts'
 import type { TorrentRegistry } from './torrent-registry.ts'
 
-/** Where a torrent goes in the queue. */
+/** The target of a move in the queue. */
 export type QueueMove = 'top' | 'up' | 'down' | 'bottom'
 
 /** The torrents of a session in the order in which they start. */

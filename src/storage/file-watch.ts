@@ -63,7 +63,7 @@ export class FileWatch {
   #bursts: Map<number, Burst> | undefined
   /** Files in which our writes found a change. Cleared by `remember`. */
   #noticed: Set<number> | undefined
-  /** Those that `takeNoticed` has not returned yet. */
+  /** Changed files that `takeNoticed` has not returned yet. */
   #news: Set<number> | undefined
   /** Time of the end of the last burst. */
   #endedAt = Number.NEGATIVE_INFINITY

@@ -1,4 +1,4 @@
-/** Where the bytes of a torrent are stored: `tsdl/storage`. */
+/** Storages for the bytes of a torrent: `tsdl/storage`. */
 export type { FileLock, FileLocks, LockHolder } from './file-locks.ts'
 export { FileStorage, type FileStorageOptions } from './file-storage.ts'
 export { type FindFilesOptions, findFiles } from './find-files.ts'

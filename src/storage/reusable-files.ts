@@ -56,7 +56,7 @@ export class ReusableFiles {
     signal?.throwIfAborted()
     for (const name of (await this.#fs.readdir(directory)).sort()) {
       const path = join(directory, name)
-      // It may be removed meanwhile.
+      // The file may be removed meanwhile.
       const entry = await this.#fs.lstat(path).catch(() => undefined)
       if (entry?.isDirectory()) {
         await this.#walk(path, sizes, found, signal).catch(() => signal?.throwIfAborted())

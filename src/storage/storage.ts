@@ -34,7 +34,7 @@ export interface WindowRange {
 export interface StoredFile {
   /** The descriptor, which other threads of this process can read. */
   readonly fd: number
-  /** Where the bytes start in the file. */
+  /** The offset of the bytes in the file. */
   readonly offset: number
 }
 

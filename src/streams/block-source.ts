@@ -9,7 +9,7 @@ export type { Request }
 export interface Fetcher {
   /** The pieces that it has. */
   readonly bits: Bitfield
-  /** Which of them to request first, or not at all. */
+  /** Says which of them to request first, or not at all. */
   readonly peerPieces: FetcherPieces
   readonly window: FetcherPace
   /** Requests in flight, without those that other fetchers may repeat. */
@@ -29,7 +29,7 @@ export interface Fetcher {
   cancel(piece: PieceBuffer, block: number): void
 }
 
-/** How quickly a fetcher brings blocks. */
+/** The speed of a fetcher. */
 export type FetcherPace = Pick<RequestWindow, 'lastBlockAt' | 'longestPauseMs' | 'meanWaitMs' | 'rate'>
 
 /** The pieces of a peer or a web seed, as a block source reads them. */

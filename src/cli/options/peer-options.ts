@@ -50,7 +50,7 @@ const CONNECTION_OPTIONS = inGroup('Peers:', [
   },
 ])
 
-/** How a .torrent is requested from a web server. */
+/** The options for requests of a .torrent from a web server. */
 const SOURCE_OPTIONS = inGroup('Sources:', [
   {
     ...{ name: 'header', value: '<name: value>', type: 'text', list: true, secret: true, parse: parseHeader },

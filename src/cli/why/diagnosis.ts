@@ -24,6 +24,6 @@ export interface Diagnosis {
   readonly status: string
   /** Null while it does not run. */
   readonly bottleneck: Bottleneck | null
-  /** Of a measured download: the seconds for which each kind limited it. */
+  /** The seconds for which each kind limited a measured download. */
   readonly kinds?: Readonly<Record<string, number>>
 }

@@ -9,7 +9,7 @@ export function GridHeader({
   onQuery,
   query,
 }: {
-  /** Which of the rows are selected; undefined if none can be. */
+  /** Which rows are selected; undefined if rows cannot be selected. */
   all: 'all' | 'some' | 'none' | undefined
   onAll: () => void
   onQuery: (changes: Partial<ListQuery>) => void

@@ -1,4 +1,4 @@
-/** Where the cells of a map of pieces are drawn. Pure. */
+/** The positions of the cells of a map of pieces. Pure. */
 
 /** A grid of cells, in pixels. */
 export interface PieceGrid {

@@ -20,7 +20,7 @@ export interface ClientOptions {
   readonly family?: AddressFamily
   /** False to accept no connections. @default true */
   readonly listen?: boolean
-  /** Which connections are encrypted (MSE): see `TorrentOptions.encryption`. @default 'prefer' */
+  /** The policy for encrypted connections (MSE): see `TorrentOptions.encryption`. @default 'prefer' */
   readonly encryption?: Encryption
   /**
    * Addresses to which no torrent connects, and from which it accepts no connection: ranges, or the path or the URL of a

@@ -8,7 +8,7 @@ export interface HashThreadsOptions {
   /** True if pieces are held in memory that workers can read. @default that of the storage */
   readonly sharedMemory?: boolean
   readonly storage: Pick<Storage, 'takesSharedMemory'>
-  /** How many wanted bytes are missing. */
+  /** The number of missing wanted bytes. */
   readonly wanted: { readonly left: number }
 }
 

@@ -29,7 +29,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   /** The positions of readers. */
   readonly cursors: Cursors
   readonly contributions: Contributions
-  /** Which peers may fetch which pieces, and their names. */
+  /** Decides which peers may fetch which pieces, and has their names. */
   readonly trust: PeerTrust
   /** Pieces that were counted as contributions. One that is downloaded again is not counted twice. */
   readonly #credited: Bitfield

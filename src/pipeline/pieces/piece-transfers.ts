@@ -43,7 +43,7 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
   readonly #memory: MemoryShare
   #current: PieceTransfer | undefined
   #reads: TrustedReads | undefined
-  /** Those of transfers that have ended. */
+  /** The contributions in transfers that have ended. */
   #contributions: Contributions | undefined
   #isPaused = false
   #sequential: boolean

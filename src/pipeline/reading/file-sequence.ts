@@ -4,7 +4,7 @@ import type { TorrentBytes } from './torrent-file.ts'
 /** Maximum bytes that are taken at once for small files. */
 const MAX_AHEAD_BYTES = 256 << 10
 
-/** Which files of a torrent are read. */
+/** The files of a torrent that are read. */
 export interface FileSequenceOptions {
   /** Index of the first file that is read. @default 0 */
   readonly first?: number

@@ -51,7 +51,7 @@ export class Recheck extends Emitter<RecheckEvents> {
   /** Stops the reads. Undefined before the first, as thousands of idle torrents have none. */
   #aborted: AbortController | undefined
   #endReason: Error | undefined
-  /** How often a piece came into doubt. What was read before may differ from what is stored now. */
+  /** Counts pieces that came into doubt. After a change, earlier reads may differ from the stored bytes. */
   doubts = 0
   /** The path of the file that lost pieces last. */
   changedPath = ''

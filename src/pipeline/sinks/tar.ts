@@ -16,9 +16,9 @@ const UNSAFE_PATH = /(?:^|\/)\.{0,2}(?:\/|$)|\0/
 /** Number of files that are measured in one step. */
 const STEP_FILES = 256
 
-/** Which files an archive holds, and their paths. */
+/** Options that say which files an archive holds, and their paths. */
 export interface TarChoice {
-  /** Which files, by index; padding is never among them. @default all */
+  /** The files, by index; padding is never among them. @default all */
   readonly select?: (fileIndex: number) => boolean
   /**
    * True to leave the torrent's own directory out of the paths, so that its files are at the archive's root

@@ -1,4 +1,4 @@
-/** How a milestone was settled. */
+/** The result of a milestone. */
 type Outcome<T> = { readonly value: T } | { readonly error: Error }
 
 /**

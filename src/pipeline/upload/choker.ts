@@ -3,7 +3,7 @@ export interface ChokerPeer<Id extends object> {
   readonly id: Id
   /** True if it wants pieces that we have. */
   readonly interested: boolean
-  /** It says that it downloads nothing: a seed, or a partial seed (BEP 21). Never unchoked. */
+  /** True if it says that it downloads nothing: a seed, or a partial seed (BEP 21). It is never unchoked. */
   readonly uploadOnly: boolean
   /** The rate at which it uploads to us. */
   readonly downRate: number

@@ -99,7 +99,7 @@ export type TorrentDocument = {
   readonly torrent: ListedTorrent
   /** What limits the download, in one sentence. */
   readonly why?: string
-  /** If no block arrives: the outcome of each peer, by address. */
+  /** The outcome of each peer, by address, if no block arrives. */
   readonly outcomes?: { readonly [address: string]: string }
   readonly magnet: string
   /** Missing while the metadata is not known. */

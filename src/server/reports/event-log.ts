@@ -7,7 +7,7 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 export interface LoggedEvent {
   readonly id: number
   readonly name: string
-  /** As JSON. */
+  /** The event as JSON. */
   readonly data: string
 }
 

@@ -14,7 +14,7 @@ export interface ProgramControl {
   readonly shutDown?: (() => void) | undefined
   /** Returns the space at a path. Rejects if there is no such directory. */
   readonly freeSpaceAt: (path: string) => Promise<FreeSpace>
-  /** Where the program keeps its state. @default '' */
+  /** The directory in which the program keeps its state. @default '' */
   readonly stateDirectory?: string | undefined
   /** Options of the client that a session cannot change. */
   readonly fixed: FixedOptions

@@ -1,7 +1,7 @@
 import type { PiecePriority } from '../../pipeline/pieces/picker.ts'
 import { formatIndices, parseIndices } from './index-ranges.ts'
 
-/** How much a file is wanted; `off` for not at all. */
+/** The priority of a file; `off` if it is not wanted. */
 export type FilePriority = 'off' | 'low' | 'normal' | 'high'
 
 /** Priorities as they are recorded: the indices of the files that do not have `normal`. */

@@ -1,12 +1,12 @@
 import { checkArgument } from '../../codec/check-arguments.ts'
 
-/** How much a torrent has shared. Times are in milliseconds. */
+/** What a torrent has shared. Times are in milliseconds. */
 export interface Shared {
   /** Bytes sent for each byte received. */
   readonly ratio: number
-  /** Since the last byte was sent, or sharing began. */
+  /** The time since the last byte was sent, or since sharing began. */
   readonly idleTime: number
-  /** Of all runs. */
+  /** The time of sharing in all runs. */
   readonly seedingTime: number
 }
 

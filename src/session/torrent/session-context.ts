@@ -21,7 +21,7 @@ export interface ContextEvents {
   completed: [id: number]
   finished: [id: number, rule: SeedRule]
   failed: [id: number, error: TsdlError]
-  /** It is stopped, since another torrent of the client turned out to be the same one. */
+  /** The torrent was stopped, because another torrent of the client turned out to be the same one. */
   merged: [id: number, error: MergedTorrentError]
   bottleneck: [id: number, bottleneck: Bottleneck]
   changed: [id: number]

@@ -22,7 +22,7 @@ export interface MoveOptions {
 export class TorrentJobs {
   /** The job that runs. */
   current: TorrentJob | undefined
-  /** How much of the files is checked, from 0 to 1. */
+  /** The checked part of the files, from 0 to 1. */
   checked = 0
   readonly #context: SessionContext
   readonly #stored: StoredTorrent

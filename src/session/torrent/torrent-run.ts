@@ -26,13 +26,13 @@ interface TorrentRunEvents {
   failed: [error: Error]
 }
 
-/** How a run finds its files and peers. */
+/** Options that say how a run finds its files and peers. */
 export interface TorrentRunOptions extends SessionTorrentOptions {
   /** Trackers in place of those of the source. */
   readonly trackers: readonly (readonly string[])[] | null
 }
 
-/** Where the files of a run are. */
+/** The files of a run on disk. */
 export interface RunContent {
   /** With the paths that its files have on disk. */
   readonly metainfo: Metainfo
@@ -43,7 +43,7 @@ export interface RunContent {
 /** A torrent in the client, from its start to its stop. */
 export class TorrentRun extends EventEmitter<TorrentRunEvents> {
   readonly torrent: Torrent
-  /** How much of the files was checked at the start, from 0 to 1. */
+  /** The part of the files that was checked at the start, from 0 to 1. */
   checked = 0
   readonly #context: SessionContext
   readonly #rates: TorrentRateLimits

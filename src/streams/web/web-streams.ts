@@ -10,7 +10,7 @@ const MAX_STREAMS = 4
 
 interface Stream {
   readonly body: WebBody
-  /** Where its file begins in the torrent. */
+  /** The start of its file in the torrent. */
   readonly offset: number
 }
 
