@@ -9,7 +9,7 @@ export const DATA_OFFSET = 1024
 /** Maximum length of the data in one call, in bytes. */
 export const MAX_DATA_BYTES = 32_768
 /** Length of a state in bytes: the permutation, i and j. */
-export const STATE_LENGTH = 258
+export const RC4_STATE_BYTES = 258
 
 // the parameters and locals, by number
 const [from, end, i, j, si, sj] = [0, 1, 2, 3, 4, 5]

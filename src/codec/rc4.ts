@@ -1,4 +1,4 @@
-import { DATA_OFFSET, instantiate, MAX_DATA_BYTES, type Rc4Module, STATE_LENGTH } from './rc4-module.ts'
+import { DATA_OFFSET, instantiate, MAX_DATA_BYTES, RC4_STATE_BYTES, type Rc4Module } from './rc4-module.ts'
 
 /** Encrypts bytes in place and advances the state: 256 bytes of permutation, then i and j. */
 export type Rc4Loop = (state: Uint8Array, bytes: Uint8Array) => void
@@ -38,7 +38,7 @@ export function moduleLoop({ memory, apply }: Rc4Module): Rc4Loop {
       apply(DATA_OFFSET, end)
       part.set(memory.subarray(DATA_OFFSET, end))
     }
-    state.set(memory.subarray(0, STATE_LENGTH))
+    state.set(memory.subarray(0, RC4_STATE_BYTES))
   }
 }
 
@@ -55,7 +55,7 @@ function fastestLoop(): Rc4Loop {
 
 /** The RC4 cipher. Encryption and decryption are the same operation. OpenSSL 3, and so Node, no longer has it. */
 export class Rc4 {
-  readonly #state = new Uint8Array(STATE_LENGTH)
+  readonly #state = new Uint8Array(RC4_STATE_BYTES)
   readonly #loop: Rc4Loop
 
   /** @param key 1 to 256 bytes @param drop bytes of the keystream to discard */

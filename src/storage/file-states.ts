@@ -2,7 +2,7 @@
 import type { FileState } from '../ports/file-system.ts'
 
 /** Bytes of a state: size, times, inode and device, 64 bits each. */
-export const STATE_LENGTH = 40
+export const FILE_STATE_BYTES = 40
 /** Numbers of 64 bits in a state. */
 const STATE_NUMBERS = 5
 /** Offset of inode and device in a state. */
@@ -25,7 +25,7 @@ export class FileStates {
   constructor(count: number, bytes?: Uint8Array) {
     this.count = count
     // Memory of its own, since the numbers have to be aligned.
-    const buffer = new ArrayBuffer(count * STATE_LENGTH)
+    const buffer = new ArrayBuffer(count * FILE_STATE_BYTES)
     this.bytes = Buffer.from(buffer)
     this.#numbers = new BigUint64Array(buffer)
     this.#words = new Uint32Array(buffer)
@@ -59,7 +59,7 @@ export class FileStates {
 
   /** Returns the bytes of a state. They are not copied. */
   at(index: number): Buffer {
-    return this.bytes.subarray(index * STATE_LENGTH, (index + 1) * STATE_LENGTH)
+    return this.bytes.subarray(index * FILE_STATE_BYTES, (index + 1) * FILE_STATE_BYTES)
   }
 
   set(index: number, { size, mtimeNs, ctimeNs, ino, dev }: FileState): void {
@@ -78,7 +78,12 @@ export class FileStates {
 
   /** Copies the state of a file from other states. */
   copy(index: number, others: FileStates, other: number): void {
-    others.bytes.copy(this.bytes, index * STATE_LENGTH, other * STATE_LENGTH, (other + 1) * STATE_LENGTH)
+    others.bytes.copy(
+      this.bytes,
+      index * FILE_STATE_BYTES,
+      other * FILE_STATE_BYTES,
+      (other + 1) * FILE_STATE_BYTES,
+    )
   }
 
   clear(index: number): void {
@@ -103,8 +108,8 @@ export class FileStates {
   }
 
   #compare(index: number, others: FileStates, other: number, offset: number): boolean {
-    const [from, to] = [other * STATE_LENGTH + offset, (other + 1) * STATE_LENGTH]
-    const [start, end] = [index * STATE_LENGTH + offset, (index + 1) * STATE_LENGTH]
+    const [from, to] = [other * FILE_STATE_BYTES + offset, (other + 1) * FILE_STATE_BYTES]
+    const [start, end] = [index * FILE_STATE_BYTES + offset, (index + 1) * FILE_STATE_BYTES]
     return this.bytes.compare(others.bytes, from, to, start, end) === 0
   }
 }

@@ -5,7 +5,7 @@ import { Bitfield } from '../codec/bitfield.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import { FileStates, STATE_LENGTH } from './file-states.ts'
+import { FILE_STATE_BYTES, FileStates } from './file-states.ts'
 
 /** Increased when older versions would misread a record. Unknown fields are ignored. */
 const RECORD_VERSION = 1
@@ -38,16 +38,16 @@ export function encodeRecord({ pieces, states, partial }: ResumeRecord, { infoHa
 
 /** Encodes a list of strings: a state of each file, or nothing. It makes no objects, of which there would be many. */
 function encodeStates(states: FileStates): Buffer {
-  const known = Buffer.from(`${STATE_LENGTH}:`)
+  const known = Buffer.from(`${FILE_STATE_BYTES}:`)
   const unknown = Buffer.from('0:')
-  const encoded = Buffer.allocUnsafe(2 + states.count * (known.length + STATE_LENGTH))
+  const encoded = Buffer.allocUnsafe(2 + states.count * (known.length + FILE_STATE_BYTES))
   let at = encoded.write('l')
   for (let index = 0; index < states.count; index++) {
     const isKnown = states.has(index)
     at += (isKnown ? known : unknown).copy(encoded, at)
     if (!isKnown) continue
-    const start = index * STATE_LENGTH
-    at += states.bytes.copy(encoded, at, start, start + STATE_LENGTH)
+    const start = index * FILE_STATE_BYTES
+    at += states.bytes.copy(encoded, at, start, start + FILE_STATE_BYTES)
   }
   at += encoded.write('e', at)
   return encoded.subarray(0, at)
@@ -75,7 +75,7 @@ export function decodeRecord(record: Buffer, metainfo: Metainfo): ResumeRecord {
 function decodeStates(encoded: readonly (Uint8Array | undefined)[]): FileStates {
   const states = new FileStates(encoded.length)
   for (const [index, state] of encoded.entries())
-    if (state?.length === STATE_LENGTH) states.at(index).set(state)
+    if (state?.length === FILE_STATE_BYTES) states.at(index).set(state)
   return states
 }
 
@@ -107,7 +107,9 @@ export function maxRecordLength(metainfo: Metainfo): number {
   const { files, pieceCount } = metainfo
   const partial =
     Math.min(pieceCount, MAX_PARTIAL) * (30 + Math.ceil(metainfo.pieceLength / BLOCK_LENGTH / 8))
-  return 200 + Math.ceil(pieceCount / 8) + files.length * (STATE_LENGTH + '40:'.length) + partial + SHA1_BYTES
+  return (
+    200 + Math.ceil(pieceCount / 8) + files.length * (FILE_STATE_BYTES + '40:'.length) + partial + SHA1_BYTES
+  )
 }
 
 function checksumOf(data: Uint8Array): Buffer {

@@ -12,7 +12,7 @@ import {
   packPaths,
   SLOW_SYNC_MS,
 } from './file-job.ts'
-import { FileStates, STATE_LENGTH } from './file-states.ts'
+import { FILE_STATE_BYTES, FileStates } from './file-states.ts'
 import type { FileChanges } from './file-watch.ts'
 import { WriteQueue, type WriteWork } from './write-queue.ts'
 
@@ -75,7 +75,7 @@ export class SmallFiles {
     const states = new FileStates(paths.length)
     await forEachInParallel(batchesOf(paths, JOB_FILES), PARALLEL_JOBS, async ({ first, items }) => {
       const reply = await this.#run({ kind: 'stat', paths: packPaths(items) })
-      states.bytes.set(reply.states!, first * STATE_LENGTH)
+      states.bytes.set(reply.states!, first * FILE_STATE_BYTES)
     })
     return states
   }
@@ -168,9 +168,9 @@ export class SmallFiles {
     let done = 0
     for (const batch of batches) {
       const { first, items } = batch
-      const before = known.bytes.subarray(first * STATE_LENGTH, (first + items.length) * STATE_LENGTH)
+      const before = known.bytes.subarray(first * FILE_STATE_BYTES, (first + items.length) * FILE_STATE_BYTES)
       const reply = await run(batch, before)
-      states.bytes.set(reply.states!, first * STATE_LENGTH)
+      states.bytes.set(reply.states!, first * FILE_STATE_BYTES)
       for (const at of reply.changed!) changed.push(first + at)
       done = first + reply.done!
       const { failure } = reply

@@ -1,6 +1,6 @@
 /** Writes of parts of files, from their call until their reply. */
 import { type FilePart, type FileReply, type FileWork, packParts } from './file-job.ts'
-import { FileStates, STATE_LENGTH } from './file-states.ts'
+import { FILE_STATE_BYTES, FileStates } from './file-states.ts'
 
 /** The work of a job of writes, but for its syncing. */
 export type WriteWork = Omit<FileWork & { readonly kind: 'write' }, 'sync'>
@@ -93,7 +93,7 @@ export class WriteQueue {
         return
       }
       resolve({
-        states: states!.subarray(first * STATE_LENGTH, end * STATE_LENGTH),
+        states: states!.subarray(first * FILE_STATE_BYTES, end * FILE_STATE_BYTES),
         done: Math.min(done, end) - first,
         changed: within(changed, first, end),
         unsynced: within(unsynced, first, end),
