@@ -34,42 +34,47 @@ export class HashAnswers implements HashSource {
     return trees && metainfo.pieceNodes && new HashAnswers(options, trees, metainfo.pieceNodes)
   }
 
-  async findHashes(range: HashRange): Promise<Uint8Array | undefined> {
+  async findHashes(range: HashRange, servedPiece?: number): Promise<Uint8Array | undefined> {
     this.#files ??= this.#listFiles()
     for (const file of this.#files.get(rootKey(range.root)) ?? []) {
       if (!isRangeInTree(range, file)) return undefined
       if (range.base !== 0 && range.base !== file.pieceLayer) return undefined
-      const hashes = await this.#collect(file, range)
+      const hashes = await this.#collect(file, range, isPieceInRange(file, range, servedPiece))
       if (hashes) return hashes
     }
     return undefined
   }
 
-  /** Returns the hashes of a range and its proofs; undefined if leaves are missing. */
-  async #collect(file: FileHashes, range: HashRange): Promise<Buffer | undefined> {
+  /** Returns the hashes of a range and its proofs; undefined if leaves are missing. @param isOwed see `LeafHashes` */
+  async #collect(file: FileHashes, range: HashRange, isOwed: boolean): Promise<Buffer | undefined> {
     const { base, index, length } = range
     const nodes: Uint8Array[] = []
     for (let at = 0; at < length; at++) {
-      const node = await this.#nodeAt(file, base, index + at)
+      const node = await this.#nodeAt(file, base, index + at, isOwed)
       if (!node) return undefined
       nodes.push(node)
     }
     let layer = base + Math.log2(widthOf(range))
     for (let proofs = countProofs(range); proofs > 0; proofs--, layer++) {
       const position = Math.floor(index / 2 ** (layer - base))
-      const uncle = await this.#nodeAt(file, layer, position % 2 === 0 ? position + 1 : position - 1)
+      const uncle = await this.#nodeAt(file, layer, position % 2 === 0 ? position + 1 : position - 1, isOwed)
       if (!uncle) return undefined
       nodes.push(uncle)
     }
     return Buffer.concat(nodes)
   }
 
-  async #nodeAt(file: FileHashes, layer: number, position: number): Promise<Buffer | undefined> {
+  async #nodeAt(
+    file: FileHashes,
+    layer: number,
+    position: number,
+    isOwed: boolean,
+  ): Promise<Buffer | undefined> {
     const height = file.pieceLayer - layer
     if (height <= 0) return file.nodeAt(layer, position)
     const piece = Math.floor(position / 2 ** height)
     if (piece >= file.pieceCount) return padNode(layer)
-    const leaves = await this.#leaves.leavesOf(file.firstPiece + piece)
+    const leaves = await this.#leaves.leavesOf(file.firstPiece + piece, isOwed)
     const bytes = 2 ** layer * NODE_LENGTH
     const first = (position - piece * 2 ** height) * bytes
     return leaves && nodeOver(leaves.subarray(first, first + bytes), 0, layer)
@@ -89,4 +94,11 @@ export class HashAnswers implements HashSource {
     }
     return listed
   }
+}
+
+function isPieceInRange(file: FileHashes, { base, index, length }: HashRange, piece?: number): boolean {
+  if (piece === undefined) return false
+  const leaf = (piece - file.firstPiece) * 2 ** file.pieceLayer
+  const width = 2 ** base
+  return leaf + 2 ** file.pieceLayer > index * width && leaf < (index + length) * width
 }

@@ -40,15 +40,22 @@ export class LeafHashes {
     this.#creditedAt = options.clock.now()
   }
 
-  /** Resolves with the leaves of a piece, or with undefined if we do not have it, or if too many are requested. */
-  async leavesOf(index: number): Promise<Buffer | undefined> {
+  /**
+   * Resolves with the leaves of a piece, or with undefined if we do not have it, or if too many are requested.
+   * @param isOwed true to wait in that case, for a peer that gets a block of the piece
+   */
+  async leavesOf(index: number, isOwed = false): Promise<Buffer | undefined> {
     const { trees, upload } = this.#options
     if (!upload.has(index)) return undefined
     const kept = this.#kept.get(index)
     if (kept) return kept
     const { length } = trees.placementOf(index)
-    if (!this.#spend(length)) return undefined
-    const made = this.#last.then(() => this.#compute(index)).catch(() => undefined)
+    const due = this.#spend(length, isOwed)
+    if (due === undefined) return undefined
+    const made = this.#last
+      .then(() => this.#waitUntil(due))
+      .then(() => this.#compute(index))
+      .catch(() => undefined)
     this.#last = made
     this.#keep(index, made, Math.ceil(length / BLOCK_LENGTH) * NODE_LENGTH)
     const leaves = await made
@@ -56,14 +63,22 @@ export class LeafHashes {
     return leaves
   }
 
-  #spend(bytes: number): boolean {
+  /** Takes bytes from the credit. @returns when they may be read, or undefined if they may not */
+  #spend(bytes: number, isOwed: boolean): number | undefined {
     const now = this.#options.clock.now()
     const earned = ((now - this.#creditedAt) * READ_BYTES_PER_SECOND) / 1000
     this.#credit = Math.min(READ_BURST_BYTES, this.#credit + earned)
     this.#creditedAt = now
-    if (this.#credit <= 0) return false
+    if (this.#credit <= 0 && !isOwed) return undefined
+    const debt = Math.max(0, -this.#credit)
     this.#credit -= bytes
-    return true
+    return now + (debt * 1000) / READ_BYTES_PER_SECOND
+  }
+
+  async #waitUntil(due: number): Promise<void> {
+    const { clock } = this.#options
+    const ms = due - clock.now()
+    if (ms > 0) await new Promise<void>(resolve => clock.setTimeout(resolve, ms))
   }
 
   #keep(index: number, leaves: Promise<Buffer | undefined>, bytes: number): void {

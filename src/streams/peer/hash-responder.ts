@@ -4,8 +4,11 @@ import type { ByteLimit } from '../byte-limit.ts'
 
 /** Knows the hashes of Merkle trees (BEP 52). */
 export interface HashSource {
-  /** Resolves with the hashes of a range and then its proofs, 32 bytes each, or with undefined to reject the request. */
-  findHashes(range: HashRange): Promise<Uint8Array | undefined>
+  /**
+   * Resolves with the hashes of a range and then its proofs, 32 bytes each, or with undefined to reject the request.
+   * @param servedPiece the piece of the block that the peer requested just before and gets: its leaves must not be rejected
+   */
+  findHashes(range: HashRange, servedPiece?: number): Promise<Uint8Array | undefined>
 }
 
 export interface HashResponderOptions {
@@ -24,7 +27,7 @@ export class HashResponder {
   /** Undefined if we have no hashes: all requests are rejected. */
   source: HashSource | undefined
   readonly #options: HashResponderOptions
-  #queue: HashRange[] = []
+  #queue: { readonly range: HashRange; readonly servedPiece: number | undefined }[] = []
   #isBusy = false
   #isFull = false
   #ticket: object | undefined
@@ -43,13 +46,16 @@ export class HashResponder {
     return this.#isBusy
   }
 
-  /** Answers a request as soon as the ones before are answered and the peer has taken their answers. */
-  add(range: HashRange): void {
+  /**
+   * Answers a request as soon as the ones before are answered and the peer has taken their answers.
+   * @param servedPiece see `HashSource`
+   */
+  add(range: HashRange, servedPiece?: number): void {
     if (!this.source || this.#queue.length >= MAX_WAITING_REQUESTS) {
       this.#options.send({ type: 'hashReject', ...rangeOf(range) })
       return
     }
-    this.#queue.push(rangeOf(range))
+    this.#queue.push({ range: rangeOf(range), servedPiece })
     this.#serve()
   }
 
@@ -67,10 +73,11 @@ export class HashResponder {
   }
 
   #serve(): void {
-    const range = this.#isBusy || this.#isFull ? undefined : this.#queue.shift()
-    if (!range || !this.source) return
+    const next = this.#isBusy || this.#isFull ? undefined : this.#queue.shift()
+    if (!next || !this.source) return
+    const { range, servedPiece } = next
     this.#isBusy = true
-    const found = this.source.findHashes(range).catch(() => undefined)
+    const found = this.source.findHashes(range, servedPiece).catch(() => undefined)
     void found.then(hashes => this.#answer(range, hashes))
   }
 

@@ -5,7 +5,7 @@ import { pick } from '../../ports/pick.ts'
 import { type Done, Duplex } from '../stage.ts'
 import { BlockGroup, countAdjacent, MAX_GROUP_BLOCKS, totalLength } from './block-group.ts'
 import { HashResponder } from './hash-responder.ts'
-import type { Outgoing } from './outgoing.ts'
+import { type Outgoing, queuedBytes } from './outgoing.ts'
 import { type ResponderOptions, type ResponderTorrent, sizeOf } from './responder-options.ts'
 
 /** Maximum runs of blocks that are read or sent at once: one is read while the other is sent. */
@@ -41,6 +41,8 @@ export class Responder extends Duplex<Message, Outgoing> {
   /** True after the last request. */
   #hasEnded = false
   #refusedInRow = 0
+  /** The piece of the last request, if it is answered with a block, and no other message came after it. */
+  #servedPiece: number | undefined
   /** Rejects that were sent while the output was full. */
   #unreadRejects = 0
 
@@ -122,9 +124,9 @@ export class Responder extends Duplex<Message, Outgoing> {
 
   override _write(message: Message, done: Done): void {
     try {
-      if (message.type === 'request') this.#take(message)
-      else if (message.type === 'cancel') this.#cancel(message)
-      else if (message.type === 'hashRequest') this.#hashes.add(message)
+      if (message.type === 'cancel') this.#cancel(message)
+      else if (message.type === 'hashRequest') this.#hashes.add(message, this.#servedPiece)
+      this.#servedPiece = message.type === 'request' && this.#take(message) ? message.index : undefined
     } catch (error) {
       done(error as Error)
       return
@@ -151,7 +153,8 @@ export class Responder extends Duplex<Message, Outgoing> {
     done()
   }
 
-  #take(request: BlockRef): void {
+  /** @returns false if the request is rejected */
+  #take(request: BlockRef): boolean {
     const { index, begin, length } = request
     const { maxQueued = 500 } = this.#options
     const torrent = this.#torrent
@@ -165,11 +168,12 @@ export class Responder extends Duplex<Message, Outgoing> {
         throw new PeerError('ERR_MESSAGE', `${MAX_REFUSED} requests in a row that we could not answer`)
       }
       this.#reject(request)
-      return
+      return false
     }
     this.#refusedInRow = 0
     this.#queue.push(request)
     this.serve()
+    return true
   }
 
   #cancel({ index, begin, length }: BlockRef): void {
@@ -291,9 +295,4 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.push(run.bytes)
     this.serve()
   }
-}
-
-function queuedBytes(item: Outgoing): number {
-  if (item instanceof Uint8Array) return item.length
-  return 64 + ('hashes' in item ? item.hashes.length : 0)
 }

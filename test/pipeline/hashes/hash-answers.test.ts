@@ -12,10 +12,11 @@ import {
   rangeKey,
   widthOf,
 } from '../../../src/codec/hash-range.ts'
+import { nodeOver } from '../../../src/codec/merkle.ts'
 import { parse } from '../../../src/metainfo/parse.ts'
 import { HashAnswers } from '../../../src/pipeline/hashes/hash-answers.ts'
 import { noise } from '../../helpers/metainfo.ts'
-import { layersOf, rootOf, v2Torrent } from '../../helpers/v2-torrent.ts'
+import { dict, layersOf, rootOf, sha256, v2Torrent } from '../../helpers/v2-torrent.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
 const BLOCK_BYTES = 16_384
@@ -148,4 +149,38 @@ t.test('random ranges get a proven answer of the right length, or none', async t
     { numRuns: 1000, examples: [[{ base: 0, index: 8, length: 5, proofLayers: 3 }]] },
   )
   t.ok(answered > 10, `${answered} answered`)
+})
+
+t.test('a peer that gets a block of a piece has its leaves later, where others are rejected', async t => {
+  const pieceLength = 512 * BLOCK_BYTES
+  // equal pieces, so that the tree is made of one of them
+  const leaf = sha256(Buffer.alloc(BLOCK_BYTES))
+  const node = nodeOver(Buffer.concat(Array.from({ length: 512 }, () => leaf)), 0, 9)
+  const layer = Buffer.concat(Array.from({ length: 18 }, () => node))
+  const root = nodeOver(layer, 9, 5)
+  const file = new Map([['', dict({ length: 18 * pieceLength, 'pieces root': root })]])
+  const torrent = v2Torrent({}, pieceLength, {
+    info: { 'file tree': dict({ a: file }) },
+    top: { 'piece layers': dict({ [root.toString('latin1')]: layer }) },
+  })
+  const clock = new VirtualClock()
+  let bytesRead = 0
+  const read = async (_position: number, target: Uint8Array) => {
+    bytesRead += target.length
+    return target.fill(0).length
+  }
+  const options = { metainfo: parse(torrent), clock, upload: { has: () => true }, reads: { read } }
+  const answers = HashAnswers.of(options)!
+  const find = (piece: number, servedPiece?: number) =>
+    answers.findHashes({ root, base: 0, index: 512 * piece, length: 512, proofLayers: 8 }, servedPiece)
+  for (let piece = 0; piece < 16; piece++) t.ok(await find(piece), 'a burst of 128 MiB')
+  t.equal(await find(16), undefined)
+  t.equal(await find(16, 17), undefined, 'a block of another piece')
+  const before = bytesRead
+  t.ok(await find(16, 16), 'without a debt at once')
+  const owed = find(17, 17)
+  await clock.advance(200)
+  t.equal(bytesRead, before + pieceLength)
+  await clock.advance(100)
+  t.equal((await owed)?.length, 512 * 32)
 })

@@ -645,6 +645,23 @@ t.test(
   },
 )
 
+t.test(
+  'a request for hashes says of which piece the peer gets a block that it requested just before',
+  async t => {
+    const served: (number | undefined)[] = []
+    const findHashes = async (_range: unknown, servedPiece?: number) => {
+      served.push(servedPiece)
+      return undefined
+    }
+    const { hear, responder } = setup({ hashes: { findHashes }, has: index => index !== 2 })
+    const hashes = { ...{ root: noise(32, 7), base: 0, index: 0 }, length: 2, proofLayers: 0 }
+    const ask: Message = { type: 'hashRequest', ...hashes }
+    await hear(ask, request(1, 0), ask, ask, request(2, 0), ask, request(0, 0), cancel(0, 0), ask)
+    t.same(served, [undefined, 1, undefined, undefined, undefined])
+    responder.destroy()
+  },
+)
+
 t.test('a peer that requests hashes without end, and reads no answer, fails the stage', async t => {
   const { responder, errors } = setup({ unread: true })
   const range = { root: noise(32, 7), base: 0, index: 0, length: 2, proofLayers: 0 }
