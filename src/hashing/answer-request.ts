@@ -1,8 +1,8 @@
 import type { Steps } from '../codec/steps.ts'
 import { FileHasher } from './file-hasher.ts'
 import { type FileRange, type HashReply, type HashRequest, STEP_BYTES } from './hash-job.ts'
-import { hashRun } from './hash-run.ts'
-import { listFiles } from './list-files.ts'
+import { hashContent, hashRun } from './hash-run.ts'
+import { DirectoryLister } from './list-files.ts'
 
 /**
  * Answers a request to `HashPool`, in a worker thread or on the main thread. A step blocks its thread.
@@ -10,9 +10,11 @@ import { listFiles } from './list-files.ts'
  */
 export function* answerRequest(request: HashRequest): Steps<HashReply> {
   if ('directories' in request) {
-    const list = (directory: string) => listFiles(directory, request.attributes)
+    const lister = new DirectoryLister(request)
+    const list = (directory: string) => lister.list(directory)
     return { listings: yield* inSteps(request.directories, list, () => STEP_BYTES) }
   }
+  if ('content' in request) return { run: yield* hashContent(request) }
   if ('run' in request) return { run: yield* hashRun(request.run) }
   const hasher = new FileHasher()
   try {

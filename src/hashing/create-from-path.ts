@@ -11,6 +11,9 @@ import { hashFiles } from './hash-files.ts'
 import { HashPool } from './hash-pool.ts'
 import { hashTrees } from './hash-trees.ts'
 
+/** Maximum bytes of small files that are in memory from the time they are listed until they are hashed. */
+const MAX_CONTENT_BYTES = 64 << 20
+
 /** Options of `createFromPath`. */
 export interface CreateFromPathOptions extends Omit<CreateOptions, 'files' | 'hashPieces' | 'name'> {
   /** The name of the file or directory in the torrent. @default the last part of the path */
@@ -41,7 +44,10 @@ export async function createFromPath(path: string, options: CreateFromPathOption
   } = options
   const pool = hashPool ?? new HashPool({ useMainThread })
   try {
-    const { files, prefix, warnings } = await findFiles(path, pool, { attributes, select })
+    const { files, prefix, warnings } = await findFiles(path, pool, {
+      ...{ attributes, select },
+      contentBytes: (options.format ?? 'v1') === 'v1' ? MAX_CONTENT_BYTES : 0,
+    })
     const length = files.reduce((sum, file) => sum + file.length, 0)
     const pieceLength = options.pieceLength ?? defaultPieceLength(length)
     let hashed = 0
@@ -79,14 +85,18 @@ export async function createFromPath(path: string, options: CreateFromPathOption
 async function findFiles(
   path: string,
   pool: HashPool,
-  { attributes, select = () => true }: { attributes: boolean; select: CreateFromPathOptions['select'] },
+  {
+    attributes,
+    contentBytes,
+    select = () => true,
+  }: { attributes: boolean; contentBytes: number; select: CreateFromPathOptions['select'] },
 ) {
   const { isDirectory, mode = 0, size } = await stat(path)
   if (!isDirectory) {
     const executable = attributes && (mode & 0o100) !== 0
-    return { files: [new FoundFile([], size, executable)], prefix: path, warnings: [] }
+    return { files: [new FoundFile([], size, { executable })], prefix: path, warnings: [] }
   }
-  const all = await pool.list(path, undefined, attributes)
+  const all = await pool.list(path, undefined, { attributes, contentBytes })
   if (all.length === 0) throw new InputError('ERR_USAGE', `${path}: the directory contains no files`)
   const warnings: string[] = []
   const files = all.filter(({ path, symlink, target }) => {

@@ -2,6 +2,14 @@ import { isAbsolute, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import type { SourceFile } from '../metainfo/source-file.ts'
 
+/** Properties of a `FoundFile`. */
+export interface FoundFileOptions {
+  readonly executable?: boolean
+  readonly target?: string
+  readonly content?: Uint8Array
+  readonly contentOffset?: number
+}
+
 /**
  * A regular file or a symlink in a directory, to include in a torrent. Threads read it. There may be half a million, so each
  * is one object.
@@ -15,9 +23,15 @@ export class FoundFile implements SourceFile {
   readonly executable: boolean
   /** The target of a symlink as it is stored, if attributes were asked for. */
   readonly target: string | undefined
+  /** Its bytes, from `contentOffset` on, if they were read. */
+  readonly content: Uint8Array | undefined
+  readonly contentOffset: number
 
-  constructor(path: readonly string[], length: number, executable = false, target?: string) {
+  constructor(path: readonly string[], length: number, options: FoundFileOptions = {}) {
+    const { content, contentOffset = 0, executable = false, target } = options
     this.path = path
+    this.content = content
+    this.contentOffset = contentOffset
     this.length = length
     this.executable = executable
     this.target = target

@@ -29,7 +29,10 @@ export async function hashFiles(
   const length = files.reduce((sum, file) => sum + file.length, 0)
   const hashes = Buffer.alloc(Math.ceil(length / pieceLength) * 20)
   await forEachInParallel(jobsOf(files, pieceLength), pool.jobs, async ({ firstPiece, ...job }) => {
-    const result = await pool.hashRun({ ...packed(files, job), prefix, pieceLength }, signal)
+    const content = contentOf(files, job)
+    const result = await (content
+      ? pool.hashContent({ content, pieceLength }, signal)
+      : pool.hashRun({ ...packed(files, job), prefix, pieceLength }, signal))
     if (!(result instanceof Uint8Array)) throw changed(files[job.first + result.at]!, result.present)
     hashes.set(result, firstPiece * 20)
     onBytes(job.length)
@@ -70,6 +73,30 @@ function* jobsOf(files: readonly FoundFile[], pieceLength: number): Generator<Jo
     }
   }
   if (job.length > 0) yield { ...job, end: files.length }
+}
+
+/** Returns the bytes of a job if all of its files were read before. */
+function contentOf(files: readonly FoundFile[], job: Omit<Job, 'firstPiece'>): Uint8Array | undefined {
+  for (let at = job.first; at < job.end; at++) if (!files[at]!.content) return undefined
+  const bytes = new Uint8Array(job.length)
+  let used = 0
+  let from = job.offset
+  for (let at = job.first; at < job.end; ) {
+    const { content, contentOffset } = files[at]!
+    const start = contentOffset + from
+    let end = contentOffset
+    // The files of a directory are one after another in memory too.
+    for (; at < job.end; at++) {
+      const next = files[at]!
+      if (next.content !== content || next.contentOffset !== end) break
+      end += next.length
+    }
+    const part = Math.min(end - start, job.length - used)
+    bytes.set(content!.subarray(start, start + part), used)
+    used += part
+    from = 0
+  }
+  return bytes
 }
 
 function packed(

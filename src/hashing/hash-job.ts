@@ -72,6 +72,25 @@ export interface Listing {
   readonly sizes: Float64Array
   /** The attributes of each, if they were asked for: '', 'x' for an executable, or the target of a symlink. */
   readonly attributes?: string
+  /** The bytes of small files, one after another, if content was asked for. */
+  readonly content?: Uint8Array
+  /** For each the offset of its bytes in `content`, or -1 if they are not there. */
+  readonly offsets?: Int32Array
+}
+
+/** Directories to list. */
+export interface DirectoryJob {
+  readonly directories: readonly string[]
+  /** True to list links too, and which files are executable. @default false */
+  readonly attributes?: boolean
+  /** Maximum number of bytes of small files to read as well. @default 0 */
+  readonly contentBytes?: number
+}
+
+/** The bytes of consecutive files of a v1 torrent that make whole pieces. */
+export interface ContentRun {
+  readonly content: Uint8Array
+  readonly pieceLength: number
 }
 
 /** Consecutive files of a v1 torrent in a form that costs little to send, and their bytes that make whole pieces. */
@@ -105,7 +124,8 @@ export type HashRequest =
   | { readonly pieces: HashJob }
   | { readonly trees: readonly TreePiece[] }
   | { readonly run: FileRun }
-  | { readonly directories: readonly string[]; readonly attributes?: boolean }
+  | DirectoryJob
+  | ContentRun
 
 /** A reply of the worker: the results in the order of the request, or the system error that ended it. */
 export type HashReply =

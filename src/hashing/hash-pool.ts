@@ -7,6 +7,7 @@ import { ThreadPool } from '../ports/thread-pool.ts'
 import { answerRequest } from './answer-request.ts'
 import type { FoundFile } from './found-file.ts'
 import type {
+  ContentRun,
   FileRun,
   HashJob,
   HashReply,
@@ -29,6 +30,14 @@ export interface HashPoolOptions {
    * piece, or 1 MiB of smaller pieces. @default false
    */
   readonly useMainThread?: boolean
+}
+
+/** Options of `HashPool.list`. */
+export interface ListOptions {
+  /** True to list links too, and which files are executable. @default false */
+  readonly attributes?: boolean
+  /** Maximum number of bytes of small files to read as well, which are hashed without opening them again. @default 0 */
+  readonly contentBytes?: number
 }
 
 /** More threads than this rarely help, since the disk is then the limit. */
@@ -83,14 +92,26 @@ export class HashPool {
   /**
    * Lists the regular files below a directory, in the order of their names. Links and special files are left out.
    * Rejects with the system error if a directory cannot be read.
-   * @param attributes true to list links too, and which files are executable
    */
-  list(directory: string, signal?: AbortSignal, attributes = false): Promise<readonly FoundFile[]> {
+  list(directory: string, signal?: AbortSignal, options: ListOptions = {}): Promise<readonly FoundFile[]> {
+    const { attributes = false, contentBytes = 0 } = options
+    let room = contentBytes
     return walkDirectory(directory, {
       limit: this.jobs,
-      list: async directories =>
-        (await this.#ask<{ listings: readonly Listing[] }>({ directories, attributes }, signal)).listings,
+      list: async directories => {
+        const share = Math.floor(room / this.jobs)
+        room -= share
+        const job = { directories, attributes, contentBytes: share }
+        const { listings } = await this.#ask<{ listings: readonly Listing[] }>(job, signal)
+        room += share - listings.reduce((sum, { content }) => sum + (content?.length ?? 0), 0)
+        return listings
+      },
     })
+  }
+
+  /** Hashes pieces in memory, which moves to a thread. */
+  async hashContent(run: ContentRun, signal?: AbortSignal): Promise<Uint8Array> {
+    return (await this.#ask<{ run: Uint8Array }>(run, signal, [run.content.buffer as ArrayBuffer])).run
   }
 
   /** True if `hashBytes` has started its thread. */
@@ -119,9 +140,16 @@ export class HashPool {
     await Promise.all([this.#thread?.terminate(), this.#pool.close()])
   }
 
-  async #ask<Reply>(request: HashRequest, signal?: AbortSignal): Promise<Reply> {
+  async #ask<Reply>(
+    request: HashRequest,
+    signal?: AbortSignal,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<Reply> {
     const isForMainThread = this.#useMainThread && !this.#isMainThreadBusy && !this.#isClosed
-    const reply = await (isForMainThread ? this.#answer(request, signal) : this.#pool.run(request, signal))
+    const answering = isForMainThread
+      ? this.#answer(request, signal)
+      : this.#pool.run(request, signal, transfer)
+    const reply = await answering
     if ('error' in reply) throw Object.assign(new Error(reply.error.message), reply.error)
     return reply as Reply
   }

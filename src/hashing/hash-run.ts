@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { nameOfBytes, systemPathsOf } from '../codec/byte-names.ts'
 import type { Steps } from '../codec/steps.ts'
-import { type ChangedFile, type FileRun, type RunHashes, STEP_BYTES } from './hash-job.ts'
+import { type ChangedFile, type ContentRun, type FileRun, type RunHashes, STEP_BYTES } from './hash-job.ts'
 
 const HASH_BYTES = 20
 /** Small enough for the cache of the processor, so that the hash reads it from there. */
@@ -30,6 +30,16 @@ export function* hashRun(run: FileRun): Steps<RunHashes> {
     if (present !== end) return { at, present } satisfies ChangedFile
     left -= end - first
     first = 0
+  }
+  return hasher.digest()
+}
+
+/** Returns the hashes of pieces in memory. */
+export function* hashContent({ content, pieceLength }: ContentRun): Steps<Buffer> {
+  const hasher = new RunHasher(content.length, pieceLength)
+  for (let at = 0; at < content.length; at += CHUNK_BYTES) {
+    hasher.addBytes(content.subarray(at, at + CHUNK_BYTES))
+    if (hasher.endsStep()) yield
   }
   return hasher.digest()
 }
@@ -110,16 +120,26 @@ class RunHasher {
     return this.#hashes
   }
 
+  /** Adds bytes that are not in `chunk`, which is empty. */
+  addBytes(bytes: Uint8Array): void {
+    this.#left -= bytes.length
+    this.#hashBytes(bytes)
+  }
+
   #flush(): void {
-    for (let at = 0; at < this.used; ) {
-      const length = Math.min(this.#room, this.used - at)
+    this.#hashBytes(chunk.subarray(0, this.used))
+    this.used = 0
+  }
+
+  #hashBytes(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const length = Math.min(this.#room, bytes.length - at)
       this.#hash ??= createHash('sha1')
-      this.#hash.update(chunk.subarray(at, at + length))
+      this.#hash.update(bytes.subarray(at, at + length))
       this.#room -= length
       at += length
       if (this.#room === 0) this.#endPiece()
     }
-    this.used = 0
   }
 
   #endPiece(): void {

@@ -6,9 +6,18 @@ import { pick } from '../ports/pick.ts'
 import { answerRequest } from './answer-request.ts'
 import type { HashReply, HashRequest, MemoryPiece } from './hash-job.ts'
 
-parentPort!.on('message', (request: HashRequest | MemoryPiece) =>
-  parentPort!.postMessage('bytes' in request ? digestPiece(request.bytes, request.shape) : reply(request)),
-)
+parentPort!.on('message', (request: HashRequest | MemoryPiece) => {
+  if ('bytes' in request) {
+    parentPort!.postMessage(digestPiece(request.bytes, request.shape))
+    return
+  }
+  const answer = reply(request)
+  const contents = 'listings' in answer ? answer.listings.flatMap(({ content }) => content ?? []) : []
+  parentPort!.postMessage(
+    answer,
+    contents.map(({ buffer }) => buffer as ArrayBuffer),
+  )
+})
 
 function reply(request: HashRequest): HashReply {
   try {

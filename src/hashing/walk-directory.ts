@@ -37,12 +37,15 @@ export async function walkDirectory(root: string, { limit, list }: WalkOptions):
   const add = (directory: string, above: readonly string[]) => {
     const listing = listings.get(directory)!
     const attributes = listing.attributes?.split('\0')
+    const { content, offsets } = listing
     for (const [at, name] of namesOf(listing).entries()) {
       const size = listing.sizes[at]!
       const path = [...above, name]
       if (size === DIRECTORY_SIZE) add(join(directory, name), path)
-      else if (size === SYMLINK_SIZE) files.push(new FoundFile(path, 0, false, attributes![at]!))
-      else files.push(new FoundFile(path, size, attributes?.[at] === 'x'))
+      else if (size === SYMLINK_SIZE) files.push(new FoundFile(path, 0, { target: attributes![at]! }))
+      else if (content && offsets![at]! >= 0)
+        files.push(new FoundFile(path, size, { content, contentOffset: offsets![at]! }))
+      else files.push(new FoundFile(path, size, { executable: attributes?.[at] === 'x' }))
     }
   }
   add('', [])

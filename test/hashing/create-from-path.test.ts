@@ -1,5 +1,13 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join, sep } from 'node:path'
 import t from 'tap'
 import { createFromPath } from '../../src/hashing/create-from-path.ts'
 import { HashPool } from '../../src/hashing/hash-pool.ts'
@@ -36,6 +44,35 @@ t.test('a directory gives the same torrent as its files read in order', async t 
     })
     t.strictSame(made, expected, format)
     t.equal(progress.at(-1), 1)
+  }
+})
+
+t.test('small files that are read as they are listed give the same torrent', async t => {
+  const sizes = [0, 1, 16_384, 16_385, 5, 0, 40_000, 7, 16_383, 9_000, 300]
+  const content = (directory: string) =>
+    Object.fromEntries(
+      sizes.map((size, at) => [String.fromCharCode(97 + at), noise(size, at + directory.length)]),
+    )
+  const directories = { b: content('b'), ba: { c: content('c') }, d: content('dd') }
+  const directory = t.testdir({ first: content(''), ...directories, z: 'a single file' })
+  const read = (path: readonly string[]) => readFileSync(join(directory, ...path))
+  const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .map(path => path.split(sep))
+    .filter(path => statSync(join(directory, ...path)).isFile())
+    .sort((one, other) => (one.join('\0') < other.join('\0') ? -1 : 1))
+  const files = paths.map(
+    (path): SourceFile => ({
+      ...{ path, length: read(path).length },
+      async *read() {
+        yield read(path)
+      },
+    }),
+  )
+  for (const pieceLength of [500, 16_384, 1 << 20]) {
+    const options = { name: 'n', pieceLength }
+    const expected = await create({ ...options, files })
+    t.strictSame(await createFromPath(directory, { ...options, hashPool }), expected, `${pieceLength}`)
+    t.strictSame(await createFromPath(directory, { ...options, useMainThread: true }), expected)
   }
 })
 

@@ -95,6 +95,27 @@ t.test('a list has the regular files below a directory, in the order of their na
   await t.rejects(pool.list(join(directory, 'none')), { code: 'ENOENT' })
 })
 
+t.test('a list has the bytes of small files, as many as were asked for', async t => {
+  const { directory, pool, write } = setup(t)
+  const written = ['a', 'b', 'c', 'd'].map(name => write(name, 10_000).bytes)
+  const sizes = [10_000, 10_000, 10_000, 10_000]
+  for (const [room, count] of [
+    [0, 0],
+    [150_000, 3],
+    [1 << 20, 4],
+  ] as const) {
+    const listed = await pool.list(directory, undefined, { contentBytes: room })
+    t.same(
+      listed.map(({ length }) => length),
+      sizes,
+    )
+    const read = listed.flatMap(({ content, contentOffset, length }) =>
+      content ? [Buffer.from(content.subarray(contentOffset, contentOffset + length))] : [],
+    )
+    t.same(read, written.slice(0, count))
+  }
+})
+
 /** Hashes bytes once a thread is ready for them. */
 async function hashSoon(pool: HashPool, bytes: Uint8Array, shape?: PieceShape): Promise<Uint8Array> {
   for (;;) {
