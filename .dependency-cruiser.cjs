@@ -144,7 +144,7 @@ module.exports = {
       from: {
         path: '^src/',
         pathNot:
-          '^src/(ports/(blocking-)?file-system|hashing/(file-hasher|hash-run|list-files)|cli/.*)\\.ts$',
+          '^src/(ports/(blocking-)?file-system|hashing/(file-hasher|hash-run|list-files|small-file-reader)|cli/.*)\\.ts$',
       },
       to: { path: '^(node:)?fs', dependencyTypesNot: ['type-only'] },
     },
