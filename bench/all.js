@@ -7,6 +7,7 @@ const benches = [
   ['download.js'],
   ['many-peers.js'],
   ['crowd.js'],
+  ['crowds.js'],
   ['many-files.js'],
   ['many-torrents.js'],
   ['startup.js'],

@@ -77,7 +77,7 @@ export function manyLeechers({ infoHash, length, pieceLength }, peer, count) {
 
 /**
  * The command of many leechers of so many bytes per second in one program.
- * @param {import('./data.js').Data} data
+ * @param {Pick<import('./data.js').Data, 'length' | 'pieceLength'> & { infoHash: Buffer | Buffer[] }} data
  * @param {string} peer HOST:PORT
  * @param {number} count
  * @param {number} rate
@@ -85,7 +85,18 @@ export function manyLeechers({ infoHash, length, pieceLength }, peer, count) {
  */
 export function slowLeechers({ infoHash, length, pieceLength }, peer, count, rate, seconds) {
   const numbers = [length, pieceLength, count, rate, seconds].map(String)
-  return [node, here('slow-leechers.js'), peer, infoHash.toString('hex'), ...numbers]
+  const hashes = [infoHash].flat().map(hash => hash.toString('hex'))
+  return [node, here('slow-leechers.js'), peer, hashes.join(), ...numbers]
+}
+
+/**
+ * The command of our client with many torrents that it shares.
+ * @param {string} dir
+ * @param {number} count
+ * @param {number} rate of upload, bytes per second
+ */
+export function manySeeds(dir, count, rate) {
+  return [node, here('many-seeds.js'), dir, String(count), String(rate)]
 }
 
 /**

@@ -3,8 +3,9 @@
  * Many slow leechers in one process. Each has a connection and an address of its own, requests blocks at a rate, and
  * discards them.
  *
- *     node bench/slow-leechers.js HOST:PORT INFO-HASH LENGTH PIECE-LENGTH CONNECTIONS BYTES-PER-SECOND SECONDS
+ *     node bench/slow-leechers.js HOST:PORT INFO-HASH[,INFO-HASH...] LENGTH PIECE-LENGTH CONNECTIONS BYTES-PER-SECOND SECONDS
  *
+ * The connections are spread over the torrents, which are equally long.
  * Prints "measuring" some seconds after all are connected, and then "received N" with the bytes of the next SECONDS.
  */
 import { connect } from 'node:net'
@@ -14,12 +15,17 @@ const TICK_MS = 50
 /** The time from the last handshake to the measurement. The seed has unchoked peers by then. */
 const SETTLE_MS = 12_000
 const KEEP_ALIVE_MS = 60_000
-/** As many connections are opened in a tick, as a listener holds few that have not sent their handshake. */
+/** A listener holds 64 connections that have not sent their handshake. */
+const MAX_HALF_OPEN = 40
+/** Requests without an answer of each leecher. */
+const MAX_PENDING = 8
+/** Connections that are opened in a tick. */
 const OPENED_IN_A_TICK = 20
 
-const [address = '', infoHash = '', ...numbers] = process.argv.slice(2)
+const [address = '', hashes = '', ...numbers] = process.argv.slice(2)
 const [length = 0, pieceLength = 0, connections = 0, rate = 0, seconds = 0] = numbers.map(Number)
 const [host, port] = address.split(':')
+const infoHashes = hashes.split(',').map(hash => Buffer.from(hash, 'hex'))
 const blocks = Math.floor(length / BLOCK_LENGTH)
 
 /** @typedef {{ ask: (now: number) => void }} Leecher */
@@ -29,8 +35,8 @@ let received = 0
 let greeted = 0
 
 const timer = setInterval(() => {
-  for (let i = 0; i < OPENED_IN_A_TICK && leechers.length < connections; i++)
-    leechers.push(leech(leechers.length))
+  const most = Math.min(connections, leechers.length + OPENED_IN_A_TICK, greeted + MAX_HALF_OPEN)
+  while (leechers.length < most) leechers.push(leech(leechers.length))
   const now = performance.now()
   for (const leecher of leechers) leecher.ask(now)
 }, TICK_MS)
@@ -42,6 +48,7 @@ const timer = setInterval(() => {
 function leech(number) {
   let next = Math.floor((number * blocks) / connections)
   let choked = true
+  let pending = 0
   const interval = (BLOCK_LENGTH / rate) * 1000
   // Spread evenly, so that the seed does not see all of them at once.
   let due = performance.now() + (interval * (number % 97)) / 97
@@ -52,18 +59,24 @@ function leech(number) {
     if (++greeted === connections) setTimeout(measure, SETTLE_MS)
   }
   const take = (/** @type {number} */ id, /** @type {Buffer} */ body) => {
-    if (id === 0) choked = true
-    else if (id === 1) choked = false
-    else if (id === 7) received += body.length - 8
+    if (id < 2) {
+      choked = id === 0
+      pending = 0
+    } else if (id === 7) {
+      received += body.length - 8
+      if (pending > 0) pending--
+    }
   }
   setInterval(() => socket.write(Buffer.alloc(4)), KEEP_ALIVE_MS)
-  socket.write(handshake(Buffer.from(infoHash, 'hex'), `-BL0001-${String(number).padStart(12, '0')}`))
+  const infoHash = infoHashes[number % infoHashes.length] ?? Buffer.alloc(20)
+  socket.write(handshake(infoHash, `-BL0001-${String(number).padStart(12, '0')}`))
   socket.on('data', splitter(greet, take))
   socket.on('error', error => fail(error.message))
   socket.on('close', () => fail('the seed hung up'))
   return {
     ask(now) {
-      if (choked || now < due) return
+      if (choked || now < due || pending === MAX_PENDING) return
+      pending++
       due = Math.max(due + interval, now - interval)
       const request = Buffer.allocUnsafe(17)
       const from = next * BLOCK_LENGTH

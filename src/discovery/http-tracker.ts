@@ -14,7 +14,7 @@ import { failureTextOf } from './failure-text.ts'
 import { plausiblePeersOf } from './plausible-peers.ts'
 import { parseScrapeReply, type Scrape } from './scrape-reply.ts'
 import { type AskOptions, checkScrape, type Tracker, TrackerFailure } from './tracker.ts'
-import { parseTrackerUrl, scrapeUrl, trackerName } from './tracker-url.ts'
+import { httpTrackerName, scrapeUrl } from './tracker-url.ts'
 
 /** Maximum length of a reply body in bytes, on the wire and inflated. 2,000 peers take 36,000. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -71,7 +71,7 @@ export class HttpTracker implements Tracker {
   readonly #options: HttpTrackerOptions
 
   constructor(url: string, options: HttpTrackerOptions) {
-    this.name = trackerName(parseTrackerUrl(url))
+    this.name = httpTrackerName(url)
     this.#url = url
     this.#options = options
   }

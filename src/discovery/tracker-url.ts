@@ -15,6 +15,20 @@ export function isSupportedScheme(scheme: string): boolean {
   return SUPPORTED_SCHEMES.has(scheme)
 }
 
+/** Names of valid URLs of HTTP trackers, as thousands of torrents have the same few. */
+const knownNames = new Map<string, string>()
+const MAX_KNOWN_NAMES = 256
+
+/** Returns the name of an HTTP tracker, as `trackerName` does. Throws as `parseTrackerUrl` does. */
+export function httpTrackerName(text: string): string {
+  const known = knownNames.get(text)
+  if (known !== undefined) return known
+  const name = trackerName(parseTrackerUrl(text))
+  if (knownNames.size === MAX_KNOWN_NAMES) knownNames.clear()
+  knownNames.set(text, name)
+  return name
+}
+
 /**
  * Parses the URL of an HTTP tracker in a torrent or a magnet link.
  * Throws InputError ERR_USAGE, naming the URL, if it is invalid.

@@ -35,6 +35,8 @@ const FIRST_REQUESTS = 16
 const MAX_REQUESTS = 2048
 /** Buffers for runs of blocks that are kept for reuse. */
 const MAX_POOLED_GROUPS = 32
+/** One for all torrents: hundreds of them would each keep some, for which the garbage collector would run. */
+const groupPool = new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS)
 
 /**
  * Creates the limits of what each peer may have in flight: its share of the total.
@@ -55,7 +57,7 @@ export function createPeerLimits(options: LimitsOptions): PeerContext['limits'] 
     firstWindow: () => (peers.size > 1 || totals.downloaded > 0 || down ? MIN_REQUESTS : FIRST_REQUESTS),
     maxRunBlocks: () =>
       clamp(share(UPLOAD_BYTES / 2 / BLOCK_LENGTH), 1, isLimited(up) ? LIMITED_BLOCKS : MAX_GROUP_BLOCKS),
-    pool: new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS),
+    pool: groupPool,
     ...(up ? { up: limitOf(up, clock) } : {}),
     ...(down ? { down: new MeteredLimit(limitOf(down, clock), clock) } : {}),
   }

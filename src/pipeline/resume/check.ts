@@ -46,10 +46,10 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
   checkArgument('storage', options.storage, 'object')
   const { metainfo, storage, hashPool, trusted, progress, signal } = options
   const { hashes, length, pieceCount, pieceLength } = metainfo
-  const layout = new Layout(metainfo)
-  const trees = PieceTrees.of(metainfo, layout)
   const verified = trusted?.clone() ?? new Bitfield(pieceCount)
   if (verified.full || options.pieces?.length === 0) return verified
+  const layout = new Layout(metainfo)
+  const trees = PieceTrees.of(metainfo, layout)
   let pieces =
     options.pieces ??
     (await findPossiblePieces(metainfo, storage, options.states)).filter(index => !verified.has(index))

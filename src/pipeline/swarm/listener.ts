@@ -55,6 +55,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
   readonly #halfOpen: HalfOpen<net.Socket>
   readonly #timers = new Map<net.Socket, Timer>()
   #server: net.Server | undefined
+  /** The port of the server: thousands of torrents ask for it, and the system takes a call for each. */
+  #port: number | undefined
 
   constructor(options: ListenerOptions = {}) {
     super()
@@ -74,8 +76,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   /** The port, once the listener is open. */
   get port(): number | undefined {
-    const address = this.#server?.address()
-    return typeof address === 'object' && address !== null ? address.port : undefined
+    return this.#port
   }
 
   /** The address of the listener, as `host:port`. */
@@ -135,7 +136,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
   /** Closes the port. Connections that were routed go on. */
   close(): void {
     this.#server?.close()
-    this.#server = undefined
+    this.#server = this.#port = undefined
     for (const socket of [...this.#timers.keys()]) {
       this.#settle(socket)
       socket.destroy()
@@ -151,6 +152,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
         // Mostly no file descriptor is left. Accepted connections go on.
         server.on('error', error => this.#warn(messageOf(error)))
         this.#server = server
+        const address = server.address()
+        if (typeof address === 'object') this.#port = address?.port
         resolve()
       })
     })

@@ -134,9 +134,11 @@ export function checkContent(
 
 function checkAll(options: object, name: string, checks: Readonly<Record<string, Check>>): void {
   if (typeof options !== 'object' || options === null) throw unexpected(name, options, 'an object')
-  for (const [key, [accepts, expected]] of Object.entries(checks)) {
+  for (const key in checks) {
     const value: unknown = options[key as keyof typeof options]
-    if (value !== undefined && !accepts(value)) throw unexpected(key, value, expected)
+    if (value === undefined) continue
+    const [accepts, expected] = checks[key]!
+    if (!accepts(value)) throw unexpected(key, value, expected)
   }
 }
 

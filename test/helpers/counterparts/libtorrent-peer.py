@@ -1,6 +1,6 @@
 """A libtorrent session over one torrent, for the tests and the bench: to share what DIR holds, or to fetch it there.
 
-    libtorrent-peer.py seed TORRENT DIR [PORT [BYTES-A-SECOND]] [POLICY]
+    libtorrent-peer.py seed TORRENT[,TORRENT...] DIR [PORT [BYTES-A-SECOND]] [POLICY]
                                     prints its port when it listens; ends when stdin does
     libtorrent-peer.py leech TORRENT DIR [ADDRESS] HOST:PORT... [POLICY]
                                     listens at ADDRESS; ends when everything is there
@@ -57,13 +57,14 @@ if rate:
     session.set_peer_class_filter(everyone)
     session.apply_settings({"upload_rate_limit": rate})
 
-params = lt.add_torrent_params()
-params.ti = lt.torrent_info(torrent)
-params.save_path = folder
-params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
-if role == "seed" and not checks:
-    params.flags |= lt.torrent_flags.seed_mode
-handle = session.add_torrent(params)
+for path in torrent.split(","):
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(path)
+    params.save_path = folder
+    params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+    if role == "seed" and not checks:
+        params.flags |= lt.torrent_flags.seed_mode
+    handle = session.add_torrent(params)
 
 if role == "seed":
     while checks and not handle.status().is_seeding:
