@@ -18,7 +18,7 @@ const LEECHERS_OF_TORRENT = 4
 const LEECHER_RATE = 50_000
 const UPLOAD_RATE = 5_000_000
 const PIECE_BYTES = 64 << 10
-const PIECES = 16
+const PIECE_COUNT = 16
 const MiB = 1024 ** 2
 
 const { seconds, small, ...given } = benchOptions()
@@ -28,7 +28,7 @@ if (!hasTsdl) {
 }
 const count = process.argv.includes('--torrents') || small ? given.torrents : 500
 const rounds = process.argv.includes('--rounds') || small ? given.rounds : 3
-const scratch = makeScratch(2 * count * PIECES * PIECE_BYTES)
+const scratch = makeScratch(2 * count * PIECE_COUNT * PIECE_BYTES)
 const infoHash = Array.from({ length: count }, (_, index) => makeTorrent(index))
 const paths = infoHash.map((_, index) => join(scratch, `${index}.torrent`))
 /** @type {Record<string, string[]>} */
@@ -70,13 +70,13 @@ function makeTorrent(index) {
   const piece = Buffer.alloc(PIECE_BYTES, `${index} `)
   const hash = createHash('sha1').update(piece).digest()
   const info = {
-    length: PIECES * PIECE_BYTES,
+    length: PIECE_COUNT * PIECE_BYTES,
     name: String(index),
     'piece length': PIECE_BYTES,
-    pieces: Buffer.concat(Array(PIECES).fill(hash)),
+    pieces: Buffer.concat(Array(PIECE_COUNT).fill(hash)),
     private: 1,
   }
-  writeFileSync(join(scratch, info.name), Buffer.concat(Array(PIECES).fill(piece)))
+  writeFileSync(join(scratch, info.name), Buffer.concat(Array(PIECE_COUNT).fill(piece)))
   writeFileSync(join(scratch, `${index}.torrent`), encode({ info }))
   return createHash('sha1').update(encode(info)).digest()
 }
@@ -91,7 +91,7 @@ async function serving(command) {
   const line = await seed.line(line => /^(127.0.0.1:)?\d+$/.test(line))
   const address = line.includes(':') ? line : `127.0.0.1:${line}`
   forgetPeak(seed.pid)
-  const torrents = { infoHash, length: PIECES * PIECE_BYTES, pieceLength: PIECE_BYTES }
+  const torrents = { infoHash, length: PIECE_COUNT * PIECE_BYTES, pieceLength: PIECE_BYTES }
   const leechers = LEECHERS_OF_TORRENT * count
   const crowd = run(slowLeechers(torrents, address, leechers, LEECHER_RATE, seconds))
   await crowd.line(line => line === 'measuring')
