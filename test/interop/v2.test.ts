@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { tsdl } from '../helpers/cli.ts'
 import { runClient } from '../helpers/counterparts/client.ts'
 import { differences, interopSize, oddFiles, oneFile } from '../helpers/counterparts/content.ts'
 import { fetchesFolder, fetchesOneFile } from '../helpers/counterparts/every-way.ts'
@@ -30,6 +32,30 @@ for (const format of ['v2', 'hybrid'] as const) {
       t.equal(code, 0, stderr)
       execFileSync('tar', ['-xmf', tar, '-C', out])
       t.strictSame(await differences(content, out), [])
+    },
+  )
+
+  t.test(
+    `${format}: verify names wrong blocks, also beyond the end of the file, by hashes of libtorrent`,
+    { skip: noLibtorrent },
+    async t => {
+      const content = await inFormat(oneFile(scratch(t), CONTENT_BYTES), format)
+      const peer = await seedWithLibtorrent(t, content, 0, 'check')
+      const bytes = readFileSync(join(content.dir, content.name))
+      bytes[5 * 65_536 + 20_000]! ^= 1
+      const short = bytes.length - 100_000
+      const copy = scratch(t)
+      writeFileSync(join(copy, content.name), bytes.subarray(0, short))
+      const args = ['--blocks', '--json', '--bind', '127.0.0.1', '--peer', peer]
+      const { code, stderr, stdout } = await tsdl(['verify', content.torrent, copy, ...args])
+      t.equal(code, 5, stderr)
+      const { files, unknownBlocks } = JSON.parse(stdout.toString())
+      t.strictSame(unknownBlocks, [])
+      const missing = short - (short % 16_384)
+      t.strictSame(files[0].ranges, [
+        { offset: 5 * 65_536 + 16_384, length: 16_384 },
+        { offset: missing, length: bytes.length - missing },
+      ])
     },
   )
 

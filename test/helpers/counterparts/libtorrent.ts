@@ -15,8 +15,16 @@ export const noLibtorrent = without(python, '-c', 'import libtorrent')
 /** The encryption policies of libtorrent-peer.py. */
 export type EncryptionPolicy = 'require' | 'require-rc4' | 'require-plaintext'
 
-/** Starts libtorrent as a seed of `content` that sends at most `rate` bytes a second. Returns its address. */
-export async function seedWithLibtorrent(t: Test, content: Content, rate = 0, policy?: EncryptionPolicy) {
+/**
+ * Starts libtorrent as a seed of `content` that sends at most `rate` bytes a second. Returns its address.
+ * @param policy its encryption, or `check`: it hashes its files first, and so knows the hashes of blocks (BEP 52)
+ */
+export async function seedWithLibtorrent(
+  t: Test,
+  content: Content,
+  rate = 0,
+  policy?: EncryptionPolicy | 'check',
+) {
   const port = await freePort()
   const seed = startProgram(t, [
     python,
@@ -28,7 +36,7 @@ export async function seedWithLibtorrent(t: Test, content: Content, rate = 0, po
     `${rate}`,
     ...(policy ? [policy] : []),
   ])
-  return policy ? listens(seed, port) : ready(seed, port, content)
+  return policy && policy !== 'check' ? listens(seed, port) : ready(seed, port, content)
 }
 
 /**
