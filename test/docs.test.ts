@@ -58,6 +58,13 @@ t.test('docs/cli.md has every option of the command line, and no other', async t
   t.strictSame(all(read('docs/cli.md'), /(?<=`|\[)--[a-z\d-]+/g), there)
 })
 
+t.test('the tests that docs/bep-52.md names exist', async t => {
+  const rows = [...read('docs/bep-52.md').matchAll(/`(test\/[\w./-]+)` \| (.*) \|$/gm)]
+  t.ok(rows.length > 60)
+  const missing = rows.filter(([, file, title]) => !read(file!).includes(title!)).map(([row]) => row)
+  t.strictSame(missing, [])
+})
+
 t.test('files, constants and links in the pages exist', async t => {
   for (const page of DOC_PAGES) {
     const text = read(page)

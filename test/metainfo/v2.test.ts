@@ -145,6 +145,11 @@ t.test('an invalid v2 torrent is rejected, with the reason', async t => {
       info({ 'meta version': undefined }),
       /info.length: expected a length of 0 or more, got nothing/,
     ],
+    [
+      'a newer version that differs otherwise, too',
+      info({ 'meta version': 3, 'file tree': 1, 'piece length': 5 }),
+      /info.meta version: expected at most 2.*, got 3/,
+    ],
     ['no tree', info({ 'file tree': undefined }), /info.file tree: expected a dictionary, got nothing/],
     ['a list as the tree', info({ 'file tree': ['a'] }), /info.file tree: expected a dictionary/],
     ['an empty tree', tree(dict({})), /info.file tree: expected at least one file, got none/],
