@@ -12,6 +12,8 @@ const benches = [
   ['many-torrents.js'],
   ['startup.js'],
   ['leaks.js', '--seconds', '60'],
+  ['daemon-leaks.js', '--seconds', '60'],
+  ['remote-control.js'],
   ['serve.js'],
   ['reading.js'],
   ['pipes.js'],
