@@ -10,9 +10,10 @@ import { STDOUT_FD, writeStdout } from './cli/stdout.ts'
 import { visible } from './cli/terminal.ts'
 import { VERSION } from './version.ts'
 
-// By default V8 11 (Node 20) compiles optimized code that costs more time than it saves in a short download.
-// Newer versions decide better, and have other names for the flag.
-if (process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=500000')
+// By default V8 11 (Node 20) compiles optimized code that costs more time than it saves in a short download. It does not
+// in these commands, which run for long. Newer versions decide better, and have other names for the flag.
+const isLong = ['seed', 'daemon'].includes(process.argv[2] ?? '')
+if (!isLong && process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=500000')
 
 /** The last write of commander to standard output. */
 let helpWritten = Promise.resolve()
