@@ -5,9 +5,14 @@ import { inProject } from './project.ts'
 
 type CallTable = Readonly<Record<string, (...values: never[]) => unknown>>
 
-/** Notes the names of the functions of a table that are called and do not fail, until the end of the process. */
-export function recordCalls(table: CallTable): ReadonlySet<string> {
+/**
+ * Notes the names of the functions of a table that are called and do not fail, from the next test of `t` until the end of the
+ * process.
+ */
+export function recordCalls(t: Test, table: CallTable): ReadonlySet<string> {
   const called = new Set<string>()
+  // the tests of another file may run before, in the same process
+  t.before(() => called.clear())
   const functions = table as Record<string, (...values: unknown[]) => unknown>
   for (const [name, call] of Object.entries(functions))
     functions[name] = async (...values) => {

@@ -18,7 +18,7 @@ import { shareAll } from '../helpers/session.ts'
 const skip = without('transmission-remote', '--version')
 const run = promisify(execFile)
 
-const called = recordCalls(RPC_METHODS)
+const called = recordCalls(t, RPC_METHODS)
 
 t.test('transmission-remote drives a session', { skip }, async t => {
   let isClosed = false

@@ -15,7 +15,7 @@ const PAGE_DIRECTORY = '/usr/share/transmission/web'
 const CHROMIUM_PATH = '/usr/bin/chromium'
 const skip = without('test', '-e', `${PAGE_DIRECTORY}/index.html`) || without(CHROMIUM_PATH, '--version')
 
-const called = recordCalls(RPC_METHODS)
+const called = recordCalls(t, RPC_METHODS)
 
 t.test("Debian's page of Transmission adds, lists, shows, pauses and removes torrents", { skip }, async t => {
   const { base, session } = await openRemote(t, { control: { webDirectory: PAGE_DIRECTORY } })

@@ -8,8 +8,8 @@ import { checkTested, recordCalls } from '../helpers/documented-calls.ts'
 import { openRemote } from '../helpers/remote.ts'
 import { shareAll, smallTorrent, waitForSession } from '../helpers/session.ts'
 
-const methods = recordCalls(RPC_METHODS)
-const actions = [recordCalls(READ_ACTIONS), recordCalls(WRITE_ACTIONS)]
+const methods = recordCalls(t, RPC_METHODS)
+const actions = [recordCalls(t, READ_ACTIONS), recordCalls(t, WRITE_ACTIONS)]
 
 /** The fields that Sonarr asks for. `fileCount` is that of Vuze. */
 const REQUESTED_FIELDS = [

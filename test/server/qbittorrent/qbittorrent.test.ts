@@ -6,7 +6,7 @@ import { checkTested, readDocumented, recordCalls } from '../../helpers/document
 import { openRemote, type RemoteOptions } from '../../helpers/remote.ts'
 import { shareAll, smallTorrent, waitForSession } from '../../helpers/session.ts'
 
-const actions = [recordCalls(READ_ACTIONS), recordCalls(WRITE_ACTIONS)]
+const actions = [recordCalls(t, READ_ACTIONS), recordCalls(t, WRITE_ACTIONS)]
 /** Paths that are not in the tables of actions. */
 const OTHER_PATHS = ['auth/login', 'sync/maindata']
 

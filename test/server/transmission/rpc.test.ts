@@ -10,7 +10,7 @@ import { makeTorrent } from '../../helpers/metainfo.ts'
 import { openRemote } from '../../helpers/remote.ts'
 import { shareAll, smallTorrent, waitForSession } from '../../helpers/session.ts'
 
-const called = recordCalls(RPC_METHODS)
+const called = recordCalls(t, RPC_METHODS)
 
 const base64 = (metainfo: Parameters<typeof torrentOf>[0]) =>
   Buffer.from(torrentOf(metainfo)).toString('base64')
