@@ -28,11 +28,10 @@ const isWaiting = name => /^cli\//.test(name)
 /** Processes that start for each one that waits. */
 const PROCESSES_PER_WAITING = 4
 
-/** True for files that need a process of their own: they measure it, record calls, or have hooks for all tests of it. */
+/** True for files that need a process of their own: they measure it, or have hooks for all tests of a process. */
 function isAlone(name) {
   if (isLong(name) || /^(?:docs|interop)\//.test(name)) return true
-  const source = readFileSync(`${TESTS_DIRECTORY}/${name}`, 'utf8')
-  return /^t\.(?:beforeEach|afterEach|jobs)\b|process\.memoryUsage|recordCalls\(/m.test(source)
+  return /^t\.(?:beforeEach|afterEach|jobs)\b|process\.memoryUsage/m.test(readFileSync(`${TESTS_DIRECTORY}/${name}`, 'utf8'))
 }
 
 /** Groups file names by the first part of their path, and those of small folders as `others`. */
