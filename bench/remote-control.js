@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * How long does a daemon with many torrents take to list them over RPC? 100 share a file, and the others are stopped. Each
- * list is requested once from a daemon that has just started, and then again.
+ * list is requested once from a daemon that has just started, and then again. What does the daemon cost while nothing happens?
  *
  *     node bench/remote-control.js [--torrents 1000] [--rounds 3] [--only sonarr,page,trackers,files] [--small]
  */
@@ -22,6 +22,9 @@ const PIECE_BYTES = 65_536
 const STOPPED_PIECES = 2000
 const STOPPED_FILES = 10
 const REPEAT_COUNT = 8
+/** Seconds until the work of the start has ended, and seconds in which the idle daemon is measured. */
+const SETTLING_SECONDS = 5
+const IDLE_SECONDS = 20
 const MiB = 2 ** 20
 
 const PAGE_FIELDS =
@@ -172,8 +175,18 @@ for (const list of only) {
   ]
   rows.push([list, ...walls.map(ms => ms.toFixed(0)), (times.bytes / 1e6).toFixed(1)])
 }
+const idle = await start()
+await untilShared(idle)
+await sleep(small ? 0 : SETTLING_SECONDS * 1000)
+const idleSeconds = small ? 0.1 : IDLE_SECONDS
+const cpuBefore = cpuOf(idle.daemon.pid)
+await sleep(idleSeconds * 1000)
+const idlePercent = (100 * (cpuOf(idle.daemon.pid) - cpuBefore)) / idleSeconds
+await idle.daemon.stop('SIGTERM')
+
 console.log(`${count} torrents, ${active} of them share, Node ${process.version}\n`)
 printRows(['list', 'first ms, min', 'median', 'later, min', 'median', 'CPU ms', 'MB'], rows)
 for (const [list, ms] of firsts)
   if (list !== 'files' && count <= 1000) bar(`first list: ${list}`, ms, 100, { small, unit: 'ms' })
+bar('CPU while nothing happens', idlePercent, 1, { small, unit: '%' })
 bar('peak of resident memory', rss / MiB, 250, { small, unit: 'MiB' })
