@@ -9,8 +9,8 @@
 import { makeData, makeScratch } from './data.js'
 import { benchOptions } from './options.js'
 import { hasLibtorrent, hasTsdl, libtorrent, slowLeechers, tsdlSeed } from './programs.js'
-import { bar, printRows, ratio } from './report.js'
-import { cpuOf, forgetPeak, peakOf, run } from './running.js'
+import { run } from './running.js'
+import { measureServing, reportServing } from './serving.js'
 
 const { seconds, small, ...given } = benchOptions()
 if (!hasTsdl) {
@@ -27,29 +27,17 @@ const seeds = hasLibtorrent
   ? { tsdl: startTsdl, libtorrent: startLibtorrent }
   : /** @type {Record<string, typeof startTsdl>} */ ({ tsdl: startTsdl })
 
-/** @typedef {{ cpu: number, rss: number, rate: number }} Cost of a core, bytes, bytes per second */
-/** @type {Map<string, Cost[]>} */
+/** @type {Map<string, import('./serving.js').Cost[]>} */
 const costs = new Map(Object.keys(seeds).map(name => [name, []]))
 for (let round = 0; round < rounds; round++)
-  for (const [name, start] of Object.entries(seeds)) costs.get(name)?.push(await serving(await start()))
+  for (const [name, start] of Object.entries(seeds)) {
+    const { seed, address } = await start()
+    const leechers = slowLeechers(data, address, peers, UPLOAD_RATE, seconds)
+    costs.get(name)?.push(await measureServing(seed, leechers, seconds))
+  }
 
 console.log(`${peers} leechers of ${UPLOAD_RATE / 1000} KB/s, ${rounds} rounds, Node ${process.version}\n`)
-const minimum = (/** @type {string} */ name, /** @type {keyof Cost} */ what) =>
-  Math.min(...(costs.get(name) ?? []).map(cost => cost[what]))
-printRows(
-  ['', 'CPU of a core min', 'peak RSS MiB', 'MB/s max'],
-  [...costs].map(([name, all]) => [
-    name,
-    `${(100 * minimum(name, 'cpu')).toFixed(0)} %`,
-    (Math.max(...all.map(({ rss }) => rss)) / MiB).toFixed(0),
-    (Math.max(...all.map(({ rate }) => rate)) / 1e6).toFixed(1),
-  ]),
-)
-console.log()
-const cpu = hasLibtorrent ? ratio(minimum('tsdl', 'cpu'), minimum('libtorrent', 'cpu')) : undefined
-bar(`CPU of a seed with ${peers} leechers, tsdl / libtorrent`, cpu, 1, { small })
-const rss = Math.max(...(costs.get('tsdl') ?? []).map(cost => cost.rss))
-bar(`peak RSS of tsdl with ${peers} leechers`, rss / MiB, 200, { small, unit: 'MiB' })
+reportServing(costs, `${peers} leechers`, small)
 
 /** @typedef {{ seed: import('./running.js').Running, address: string }} Started */
 
@@ -67,25 +55,4 @@ async function startLibtorrent() {
   // With a limit it counts its upload slots on loopback, too.
   const seed = run([...libtorrent, 'seed', data.torrent, data.dir, '0', '1000000000'])
   return { seed, address: `127.0.0.1:${await seed.line(line => /^\d+$/.test(line))}` }
-}
-
-/**
- * Measures a seed once all leechers are connected.
- * @param {Started} started
- * @returns {Promise<Cost>}
- */
-async function serving({ seed, address }) {
-  forgetPeak(seed.pid)
-  const crowd = run(slowLeechers(data, address, peers, UPLOAD_RATE, seconds))
-  await crowd.line(line => line === 'measuring')
-  const before = cpuOf(seed.pid)
-  const line = await crowd.line(line => line.startsWith('received '))
-  const cost = {
-    cpu: (cpuOf(seed.pid) - before) / seconds,
-    rss: peakOf(seed.pid),
-    rate: Number(line.split(' ')[1]) / seconds,
-  }
-  await crowd.ended
-  await seed.stop()
-  return cost
 }
