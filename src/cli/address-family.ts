@@ -1,4 +1,4 @@
-import { formatAddress, zonelessBytes } from '../codec/index.ts'
+import { type AddressFamily, addressFamilyOf, formatAddress, isOfFamily } from '../codec/index.ts'
 import { InputError } from '../errors.ts'
 import type { PeerAddress } from '../index.ts'
 
@@ -11,29 +11,34 @@ export interface FamilyOptions {
   readonly bind?: string
 }
 
+/** Addresses that a user names. */
+export interface NamedAddresses {
+  readonly peer?: readonly PeerAddress[]
+  readonly dhtNode?: readonly PeerAddress[]
+}
+
 /**
  * Returns the only address family to use; undefined for both.
  * @throws InputError if both options are given, or if `--bind` is an address of the other family
  */
-export function addressFamilyFor({ bind, ipv4, ipv6 }: FamilyOptions): 4 | 6 | undefined {
+export function addressFamilyFor({ bind, ipv4, ipv6 }: FamilyOptions): AddressFamily | undefined {
   if (ipv4 && ipv6) throw new InputError('ERR_USAGE', '--ipv4 and --ipv6 exclude each other')
   const family = ipv4 ? 4 : ipv6 ? 6 : undefined
-  if (bind === undefined || family === undefined || familyOf(bind) === family) return family
+  if (bind === undefined || family === undefined || addressFamilyOf(bind) === family) return family
   throw new InputError('ERR_USAGE', `--bind: ${bind} is not an IPv${family} address (--ipv${family})`)
 }
 
-/** Returns the family of an IP address; undefined for a name. */
-export function familyOf(host: string): 4 | 6 | undefined {
-  const bytes = zonelessBytes(host)
-  return bytes && (bytes.length === 4 ? 4 : 6)
-}
-
-/** Returns the warning that an address is not used, if it is not of the only allowed family. */
-export function describeExcluded(
-  option: string,
-  address: PeerAddress,
-  only: 4 | 6 | undefined,
-): string | undefined {
-  if (only === undefined || (familyOf(address.host) ?? only) === only) return undefined
-  return `${option}: ${formatAddress(address)} is not used: it is not an IPv${only} address (--ipv${only})`
+/** Returns a warning for each address that a user names and that is not of the only allowed family. */
+export function* describeExcluded(
+  { dhtNode = [], peer = [] }: NamedAddresses,
+  only: AddressFamily | undefined,
+): Generator<string> {
+  const named = [
+    ...peer.map(address => ['--peer', address] as const),
+    ...dhtNode.map(address => ['--dht-node', address] as const),
+  ]
+  for (const [option, address] of named) {
+    if (isOfFamily(address.host, only)) continue
+    yield `${option}: ${formatAddress(address)} is not used: it is not an IPv${only} address (--ipv${only})`
+  }
 }

@@ -48,14 +48,7 @@ export function createClient(
     ...options.port,
   })
   client.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
-  for (const [option, addresses = []] of [
-    ['--peer', options.peer],
-    ['--dht-node', dhtNodes],
-  ] as const)
-    for (const address of addresses) {
-      const message = describeExcluded(option, address, family)
-      if (message !== undefined) reporter.reportWarning('ERR_USAGE', message)
-    }
+  for (const message of describeExcluded(options, family)) reporter.reportWarning('ERR_USAGE', message)
   return client
 }
 

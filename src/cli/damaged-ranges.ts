@@ -1,7 +1,5 @@
+import { BLOCK_LENGTH } from '../codec/index.ts'
 import type { Bitfield, Layout } from '../index.ts'
-
-/** Bytes that have a hash of their own in a v2 or hybrid torrent. */
-const BLOCK_BYTES = 16_384
 
 /** The wrong blocks of pieces, where they are known. */
 export type DamagedBlocks = ReadonlyMap<number, readonly number[]>
@@ -34,7 +32,7 @@ export function findDamagedRanges(
     const offset = piece * layout.pieceLength - fileOffset
     const blocks = damaged.get(piece)
     if (!blocks) add(offset, layout.pieceLength)
-    for (const block of blocks ?? []) add(offset + block * BLOCK_BYTES, BLOCK_BYTES)
+    for (const block of blocks ?? []) add(offset + block * BLOCK_LENGTH, BLOCK_LENGTH)
   }
   return ranges
 }

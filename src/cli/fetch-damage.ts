@@ -1,5 +1,6 @@
 import { findDamagedBlocks, type Metainfo, systemClock, WindowStorage } from '../index.ts'
 import { pick } from '../ports/pick.ts'
+import { count } from './amounts.ts'
 import { createClient, torrentOptionsOf } from './client.ts'
 import type { DamagedBlocks } from './damaged-ranges.ts'
 import type { LoadMetainfoOptions } from './load.ts'
@@ -50,7 +51,7 @@ export async function fetchDamage(
     )
     const unknown = wrong.length - damaged.size
     if (unknown > 0) {
-      const pieces = unknown === 1 ? '1 piece' : `${unknown} pieces`
+      const pieces = count(unknown, 'piece')
       reporter.reportWarning('ERR_STALLED', `no peer sent the hashes of the blocks of ${pieces}`)
     }
     return damaged

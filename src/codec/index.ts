@@ -1,6 +1,7 @@
 /** Bytes to values and back, pure: `tsdl/codec`. */
 
 export { addressBytes, zonelessBytes } from './address-bytes.ts'
+export { type AddressFamily, addressFamilyOf, isOfFamily } from './address-family.ts'
 export {
   asDict,
   asList,

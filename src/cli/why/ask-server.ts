@@ -1,8 +1,8 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import { json } from 'node:stream/consumers'
+import { type AddressFamily, isOfFamily } from '../../codec/index.ts'
 import { InputError } from '../../errors.ts'
 import type { DiagnosedTorrent } from '../../server/index.ts'
-import { familyOf } from '../address-family.ts'
 
 /** A running `serve` or `daemon`. */
 export interface Server {
@@ -38,13 +38,13 @@ export function parseServerUrl(source: string): Server | undefined {
 export async function askServer(
   { authorization, infoHash, origin, token }: Server,
   given?: string,
-  family?: 4 | 6,
+  family?: AddressFamily,
 ): Promise<DiagnosedTorrent[]> {
   const header = token === undefined && given === undefined ? authorization : `Bearer ${token ?? given}`
   const url = `${origin}/why${infoHash === undefined ? '' : `/${infoHash}`}`
   const fail = (reason: string, cause?: unknown) => new InputError('ERR_USAGE', `${origin}: ${reason}`, cause)
   const host = new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1')
-  if ((familyOf(host) ?? family) !== (family ?? familyOf(host))) throw fail(`it has no IPv${family} address`)
+  if (!isOfFamily(host, family)) throw fail(`it has no IPv${family} address`)
   try {
     const response = await get(url, {
       ...{ family, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) },
