@@ -1,7 +1,5 @@
 import type { FileEntry } from '../metainfo/metainfo.ts'
-
-/** One for all torrents. */
-const SETTLED_PROMISE: Promise<void> = Promise.resolve()
+import { SETTLED_PROMISE } from '../ports/settled-promise.ts'
 
 /** The files with bytes that may not be on the device yet. */
 export class UnsyncedFiles {

@@ -4,6 +4,7 @@ import type { SharedDht } from '../../discovery/peer-sources.ts'
 import { messageOf, StorageError, type TsdlError } from '../../errors.ts'
 import { Emitter } from '../../ports/emitter.ts'
 import type { FileSystem } from '../../ports/file-system.ts'
+import { forwardEvents } from '../../ports/forward-events.ts'
 import { readDhtRecord, writeDhtRecord } from './dht-record.ts'
 
 /** Options of `LazyDht`. */
@@ -79,7 +80,7 @@ export class LazyDht extends Emitter<LazyDhtEvents> implements SharedDht {
       record && readDhtRecord(record.fs, record.path),
     ])
     const dht = new Dht({ ...options, ...(state ? { state } : {}) })
-    dht.on('warning', error => this.emit('warning', error))
+    forwardEvents(dht, this, 'warning')
     this.#dht = dht
     return dht.start()
   }

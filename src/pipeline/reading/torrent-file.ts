@@ -85,8 +85,7 @@ export class TorrentFile {
 
   /** Opens the same as a web stream. Cancelling it ends the reading. */
   web(options: Omit<ReadOptions, 'lend'> = {}): ReadableStream<OwnBytes> {
-    // the global type, as programs with and without DOM types know it
-    // The global, as Node loads its module when it is first used: few programs do.
+    // The global: programs with and without DOM types know its type, and Node loads its module at the first use.
     const { ReadableStream } = globalThis as unknown as { ReadableStream: typeof WebStream }
     return ReadableStream.from(this.stream(options)) as ReadableStream<OwnBytes>
   }

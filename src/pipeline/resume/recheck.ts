@@ -3,11 +3,9 @@ import { StorageError } from '../../errors.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { Emitter } from '../../ports/emitter.ts'
+import { SETTLED_PROMISE } from '../../ports/settled-promise.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { check } from './check.ts'
-
-/** One for all torrents. */
-const SETTLED_PROMISE: Promise<void> = Promise.resolve()
 
 export interface RecheckOptions {
   readonly metainfo: Metainfo

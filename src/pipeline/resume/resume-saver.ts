@@ -1,12 +1,11 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
 import { messageOf, StorageError } from '../../errors.ts'
 import { Emitter } from '../../ports/emitter.ts'
+import { SETTLED_PROMISE } from '../../ports/settled-promise.ts'
 import type { PartialBlocks } from '../../storage/resume-encoding.ts'
 import type { Resume } from './find-verified-pieces.ts'
 import type { Recheck } from './recheck.ts'
 
-/** One for all torrents. */
-const SETTLED_PROMISE: Promise<void> = Promise.resolve()
 /** Milliseconds between two resume records of a running download. */
 const SAVE_INTERVAL_MS = 60_000
 

@@ -10,6 +10,8 @@ export class MediaFiles {
   readonly #metainfo: Metainfo
   /** Indices of files, the largest first. */
   readonly #indices: readonly number[]
+  /** Made at its first use, since a page is described again and again. */
+  #layout: Layout | undefined
 
   constructor(metainfo: Metainfo) {
     this.#metainfo = metainfo
@@ -26,7 +28,8 @@ export class MediaFiles {
   #findOpenable(torrent: PageTorrent): number | undefined {
     const metainfo = this.#metainfo
     if (torrent.servesVerified) {
-      const layout = new Layout(metainfo)
+      this.#layout ??= new Layout(metainfo)
+      const layout = this.#layout
       const verified = verifiedOf(torrent, metainfo)
       return this.#indices.find(
         index => completedBytes(layout, verified, index) === metainfo.files[index]!.length,
