@@ -62,6 +62,7 @@ t.test('fish completes them', { skip: without('fish') }, async t => {
 })
 
 t.test('zsh completes them', { skip: without('zsh') || NO_TMUX }, async t => {
+  t.testdir()
   const terminal = new Tmux(t)
   for (const name of ['directory', 'dinner.txt', '_tsdl']) {
     const path = join(t.testdirName, name)

@@ -8,21 +8,19 @@ import { inProject } from './project.ts'
 
 interface Test {
   teardown(call: () => unknown): unknown
-  testdir(): string
   readonly testdirName: string
 }
 
 /** Why tests in a terminal are skipped, or false. */
 export const NO_TMUX = hasTmux() ? false : 'tmux is not installed'
 
-/** A shell in a terminal of its own. `tsdl` is a command there. */
+/** A shell in a terminal of its own, in the directory of the test. `tsdl` is a command there. */
 export class Tmux {
   readonly #socket: string
   /** A client of tmux that prints a line for each output of the terminal. */
   readonly #observer: ChildProcess
 
   constructor(t: Test, { columns = 80, env = {} }: { columns?: number; env?: Record<string, string> } = {}) {
-    if (!existsSync(t.testdirName)) t.testdir()
     // the path of a socket has 107 bytes at most
     const directory = mkdtempSync(join(tmpdir(), 'tsdl-tmux-'))
     this.#socket = join(directory, 'socket')

@@ -6,6 +6,7 @@ import { NO_TMUX, Tmux } from '../../helpers/tmux.ts'
 const SLOW_DEMO = 'tsdl demo --size 4M --seeds 1 --down 100K -o d'
 
 t.test('a live line survives resizing, Ctrl-Z and fg, and Ctrl-C', { skip: NO_TMUX }, async t => {
+  t.testdir()
   const terminal = new Tmux(t)
   terminal.type(SLOW_DEMO, 'Enter')
   await terminal.waitFor(/^tsdl-demo\.bin {2}█+░+ .*%.* KiB\/s .*1 peer {2}\d+s/)
@@ -31,6 +32,7 @@ t.test('a live line survives resizing, Ctrl-Z and fg, and Ctrl-C', { skip: NO_TM
 })
 
 t.test('a terminal that knows no size, and one that cannot redraw', { skip: NO_TMUX }, async t => {
+  t.testdir()
   const terminal = new Tmux(t)
   terminal.type(`stty cols 0 rows 0; ${SLOW_DEMO}`, 'Enter')
   await terminal.waitFor(/^tsdl-demo\.bin .*█/)
