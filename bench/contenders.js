@@ -8,7 +8,7 @@ import * as programs from './programs.js'
  * @property {string} name
  * @property {string} [missing] why it cannot run here
  * @property {string} [to] where its standard output goes, see `measure`
- * @property {string} [file] where the bytes end up; none when they go into a pipe
+ * @property {string} [file] the output file; undefined if the bytes go into a pipe
  * @property {string[]} command
  */
 

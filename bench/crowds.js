@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What does a seed of many torrents cost, each of which has a few slow leechers? All of them are connected and interested, and
- * the upload is limited. The seed is measured for a while: its CPU time, its memory, and the bytes that arrived.
+ * Measures a seed of many torrents, each of which has a few slow leechers. All of them are connected and interested,
+ * and the upload is limited. The seed is measured for a while: its CPU time, its memory, and the bytes that arrived.
  *
  *     node bench/crowds.js [--torrents 500] [--seconds 30] [--rounds 3] [--small]
  */

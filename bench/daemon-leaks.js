@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * Does a daemon grow? Ten times a second a torrent is added over RPC and the oldest one is removed. Most find no peer, each
- * fourth is a magnet link, and one a second is downloaded. What the process holds is measured ten times.
+ * Finds leaks of a daemon. Ten times a second a torrent is added over RPC and the oldest one is removed. Most find no
+ * peer, every fourth is a magnet link, and one a second is downloaded. The resources of the process are counted ten
+ * times.
  *
  *     node bench/daemon-leaks.js [--seconds 600] [--small]
  */
@@ -62,7 +63,7 @@ function makeUnknown() {
   return encode({ announce: 'http://127.0.0.1:9/announce', info })
 }
 
-/** The torrents that were added and not removed, oldest first. */
+/** Torrents that were added and not removed, oldest first. */
 const added = /** @type {number[]} */ ([])
 let downloads = 0
 let completed = 0

@@ -33,11 +33,11 @@ export function makeScratch(bytes) {
 
 /**
  * @typedef {object} Data
- * @property {string} dir what a seed shares: it holds the one file
+ * @property {string} dir the directory that a seed shares, with the only file
  * @property {string} name
  * @property {string} file
  * @property {string} torrent
- * @property {string} meta what the floor needs of the torrent, as JSON: it has no bencode parser
+ * @property {string} meta a JSON file for bench/floor.js, which has no bencode parser
  * @property {number} length
  * @property {number} pieceLength
  * @property {Buffer} infoHash
@@ -45,7 +45,7 @@ export function makeScratch(bytes) {
  */
 
 /**
- * Writes `length` bytes that cannot be compressed, the same in every run, and their .torrent.
+ * Writes `length` incompressible bytes, the same in every run, and their .torrent.
  * @param {string} dir
  * @param {number} length
  * @param {number} [pieceLength]
@@ -91,7 +91,7 @@ export function makeTorrent(path, name, length, pieceLength, pieces) {
 /** @typedef {number | string | Buffer | readonly Bencoded[] | { readonly [key: string]: Bencoded }} Bencoded */
 
 /**
- * Bencodes the values of a .torrent. It does not use the codec of tsdl, which is measured.
+ * Bencodes the values of a .torrent. It does not use the codec of tsdl, because tsdl is measured.
  * @param {Bencoded} value
  * @returns {Buffer}
  */

@@ -4,10 +4,10 @@
  *
  *     node bench/delay-proxy.js --rtt MS [--rate BYTES-A-SECOND] HOST:PORT...
  *
- * It listens once for each target, at addresses of their own, and prints them as one line of JSON. Each target has
- * links of its own: one for each direction, at the rate, shared by the connections to the target. Data waits in the
- * sender while a link is busy, except for 20 ms of it. The lines "stall N" and "go N" on standard input stop both links
- * of a target, counted from 0, and let them go on. It ends when its standard input does.
+ * It listens at an address for each target, and prints these addresses as one line of JSON. Each target has two links,
+ * one for each direction, which its connections share. A link has the given rate. While it is busy, data waits in the
+ * sender, except for 20 ms of it. The lines "stall N" and "go N" on standard input stop and continue both links of
+ * target N, counted from 0. The proxy ends at the end of its standard input.
  */
 import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 
 /** Milliseconds of data that wait at a link. The rest waits in the sender. */
 const BUFFER_MS = 20
-/** Milliseconds of data that arrive at once: what is read at once is longer where the rate is low. */
+/** Milliseconds of data that arrive at once. A larger chunk is divided. */
 const SLICE_MS = 5
 
 const { values, positionals } = parseArgs({
@@ -23,31 +23,31 @@ const { values, positionals } = parseArgs({
   options: { rtt: { type: 'string', default: '0' }, rate: { type: 'string', default: 'Infinity' } },
 })
 const delay = Number(values.rtt) / 2
-/** Bytes a millisecond. */
+/** Bytes per millisecond. */
 const rate = Number(values.rate) / 1000
 
 /** One direction of a link. Its connections share the rate. */
 class Link {
-  /** When it has carried everything that was given to it. */
+  /** The time at which the link has carried all bytes given to it. */
   freeAt = 0
-  /** True while nothing arrives. */
+  /** True while the link is stalled. */
   isStalled = false
   /** @type {Set<() => void>} */
   #deliveries = new Set()
 
-  /** Lets everything arrive that is due. */
+  /** Delivers all bytes that are due. */
   resume() {
     this.isStalled = false
     for (const deliver of this.#deliveries) deliver()
   }
 
   /**
-   * Passes what `from` sends to `to`, later.
+   * Passes the bytes of `from` to `to` with a delay.
    * @param {import('node:net').Socket} from
    * @param {import('node:net').Socket} to
    */
   carry(from, to) {
-    /** What is on its way, in order; an empty chunk is the end. */
+    /** Chunks on their way, in order; an empty chunk is the end. */
     const queue = /** @type {{ chunk: Buffer, due: number }[]} */ ([])
     let first = 0
     let isArmed = false
@@ -112,7 +112,7 @@ for (const [i, target] of positionals.entries()) {
     there.carry(near, far)
     back.carry(far, near)
   })
-  // an address each, as clients may refuse several peers at one
+  // one address for each, because clients may reject several peers at one address
   const own = `127.0.1.${1 + (i % 250)}`
   await new Promise(resolve => server.listen(0, own, () => resolve(undefined)))
   addresses.push(`${own}:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`)

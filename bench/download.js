@@ -42,7 +42,7 @@ try {
       if (contender.file) await check(contender.name, contender.file, round < 2)
       if (round) results.get(contender.name)?.push(cost)
     }
-  // In rounds of their own, as the measurement costs CPU time.
+  // In separate rounds, because this measurement costs CPU time.
   const measured = able.find(({ name }) => name === 'tsdl')
   for (let round = 1; measured && round <= rounds; round++) delays.push(await loopDelay(measured.command))
 } finally {

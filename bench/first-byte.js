@@ -27,10 +27,10 @@ const { create, parse, parseAddress, Torrent, WindowStorage } = await import('..
 const MiB = 1 << 20
 const PIECE_LENGTH = small ? MiB / 4 : 4 * MiB
 const CONTENT_BYTES = 16 * PIECE_LENGTH
-/** Bytes a second of the seed. */
+/** Bytes per second of the seed. */
 const UPLOAD_RATE = 2e6
 const RTT_MS = 20
-/** The least factor between the times of v1 and v2. */
+/** Minimum of the time of v1 divided by that of v2. */
 const LEAST_GAIN = 5
 const TORRENT_FORMATS = /** @type {const} */ (['v1', 'v2'])
 const data = makeData(makeScratch(2 * CONTENT_BYTES), CONTENT_BYTES, PIECE_LENGTH)
@@ -80,7 +80,7 @@ async function startTsdl(torrent) {
   return { seed, address: JSON.parse(line).address }
 }
 
-/** It hashes its files first, and so knows the hashes of blocks. */
+/** Starts libtorrent as a seed. It hashes its files first, so it knows the hashes of blocks. */
 async function startLibtorrent(/** @type {string} */ torrent) {
   const seed = run([...libtorrent, 'seed', torrent, data.dir, 'check'])
   return { seed, address: `127.0.0.1:${await seed.line(line => /^\d+$/.test(line))}` }

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * The reference of the bench: the least that one Node process has to do. It reads TCP, hashes each piece with SHA-1,
- * and writes it to its place. There is one peer with all pieces, and pieces come in order. There is no policy, timeout,
- * retry or stream.
+ * The reference of the bench: the minimal download in one Node process. It reads TCP, hashes each piece with SHA-1, and
+ * writes it to its place. One peer has all pieces, and pieces come in order. There is no policy, timeout, retry or
+ * stream.
  *
  *     node bench/floor.js META.json HOST:PORT OUT
  */
@@ -31,7 +31,7 @@ let requested = 0
 let received = 0
 let unwritten = 0
 
-// Where the parser stands: bytes to skip, or a header that may come in parts, or the rest of a payload.
+// State of the parser: bytes to skip, a header that may come in parts, or the rest of a payload.
 const head = Buffer.alloc(13)
 let headFill = 0
 let skip = 68

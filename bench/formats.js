@@ -19,7 +19,7 @@ if (!hasTsdl) {
   console.log('formats: left out, tsdl is not built')
   process.exit()
 }
-/** Times the CPU time of v1. A hybrid torrent needs both hashes of each byte, so it has no bar. */
+/** Maximum CPU time divided by that of v1. A hybrid torrent needs both hashes of each byte, so it has no bar. */
 const MAX_RATIO = 1.25
 const TORRENT_FORMATS = /** @type {const} */ (['v1', 'v2', 'hybrid'])
 const data = makeData(makeScratch(2 * size), size)

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { encode } from './data.js'
 
 /**
- * Starts it. It gives no answer until `count` clients have announced, so that all begin at once.
+ * Starts the tracker. It does not answer until `count` clients have announced, so that all begin at once.
  * @param {number} count
  */
 export async function startGathering(count) {
@@ -51,11 +51,11 @@ export async function startGathering(count) {
   const { port: own } = /** @type {import('node:net').AddressInfo} */ (server.address())
   return {
     url: `http://127.0.0.1:${own}/announce`,
-    /** Resolves with the time, in ms, when all have come. */
+    /** Resolves with the time in ms when all clients have announced. */
     gathered,
-    /** Resolves when all but one, the seed, have said that nothing is left. */
+    /** Resolves when all clients except the seed have announced that nothing is left. */
     allFinished,
-    /** The clients that completed and when, in ms, in order. */
+    /** The clients that completed, with the time in ms, in order. */
     finished: () => [...finished.values()],
     stop() {
       server.close()
@@ -67,7 +67,7 @@ export async function startGathering(count) {
 const CLIENT_NAMES = { '-TD': 'tsdl', 'A2-': 'aria2', '-TR': 'transmission', '-LT': 'libtorrent' }
 
 /**
- * The client that a peer id names, as it stands in a query.
+ * Returns the client that a peer id names. The id is percent-encoded.
  * @param {string} id
  */
 function clientOf(id) {

@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * A client with many torrents that share what a folder holds and have no peer. A program of its own, so that only the client
- * is measured.
+ * A client with many torrents that share the files of a folder and have no peer. It is a separate program, so that only
+ * the client is measured.
  *
  *     node --expose-gc bench/idle-client.js DIR COUNT TRACKER-URL [--record]
  *
- * DIR holds COUNT sparse files, named 0 to COUNT - 1. With --record it only writes their resume records, and ends.
- * Prints one line of JSON when every torrent shares, and one with the memory for each line of its standard input; ends when
- * that does.
+ * DIR has COUNT sparse files, named 0 to COUNT - 1. With --record it only writes their resume records, and ends. It
+ * prints one line of JSON when every torrent is shared, and one with the memory for each line of its standard input. It
+ * ends at the end of its standard input.
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'

@@ -17,12 +17,12 @@ import { benchOptions } from './options.js'
 import { hasTsdl } from './programs.js'
 import { bar } from './report.js'
 
-/** Torrents of the seed, and those that the session keeps. */
+/** Torrents of the seed; the session keeps some of them. */
 const TORRENT_COUNT = 12
 const KEPT_TORRENTS = 8
 const PIECE_COUNT = 16
 const PIECE_LENGTH = 64 << 10
-/** Milliseconds after each round: the bench looks for growth, and does not load the machine. */
+/** Milliseconds between two rounds. The bench looks for growth, so it need not be fast. */
 const PACE_MS = 250
 
 const { small, ...options } = benchOptions()
@@ -112,7 +112,7 @@ await seed.close()
 const between = rounds - roundsBefore
 console.log(`${rounds} torrents added and removed in ${seconds} s, Node ${process.version}\n`)
 console.log(`RSS ${(before.rss / 2 ** 20).toFixed(0)} MiB, then ${(after.rss / 2 ** 20).toFixed(0)} MiB`)
-// most of it is code that V8 compiles, and gives up again while it learns
+// most of it is code that V8 compiles and discards while it optimizes
 console.log(`heap: ${((after.bytes - before.bytes) / between).toFixed(0)} bytes more for each torrent since`)
 bar('objects that a removed torrent leaves', (after.objects - before.objects) / between, 0.5, { small })
 bar('descriptors more than before', Math.max(0, after.descriptors - before.descriptors), 0, {

@@ -1,11 +1,10 @@
 // @ts-check
 /**
- * Many leechers in one process. Each has a connection of its own, and discards the bytes that it receives.
+ * Many leechers in one process. Each has its own connection, and discards the bytes that it receives.
  *
  *     node bench/leechers.js HOST:PORT INFO-HASH LENGTH PIECE-LENGTH CONNECTIONS
  *
- * Ends when they have received LENGTH bytes together and each has received some, and prints the number of served
- * leechers.
+ * Ends when they have received LENGTH bytes together and each has received some. Prints the number of served leechers.
  */
 import { connect } from 'node:net'
 import { BLOCK_LENGTH, bare, handshake, putRequest, splitter } from './wire.js'
@@ -23,7 +22,7 @@ for (let i = 0; i < connections; i++) leech(i)
 
 /** @param {number} number */
 function leech(number) {
-  // Each begins at another place, so that the cache of the seed does not help.
+  // Each begins at a different piece, so that the cache of the seed does not help.
   let next = Math.floor((number * blocks) / connections)
   let pending = 0
   let choked = true

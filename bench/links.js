@@ -19,7 +19,7 @@ if (!hasTsdl) {
   process.exit()
 }
 const size = process.argv.includes('--size') || small ? given.size : 256 << 20
-/** Milliseconds of a round trip, and bytes a second. */
+/** Milliseconds of a round trip, and bytes per second. */
 const links = [
   { rtt: 100, rate: 50e6 },
   { rtt: 200, rate: 50e6 },

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Measures the delay of the event loop of the process that it is loaded into (`--import`), from its first connection on. At
- * the end it writes the 99th percentile in milliseconds to the file LOOP_DELAY_FILE. Before the connection the process loads
- * its modules, which says nothing about a download.
+ * Measures the delay of the event loop of the process that it is loaded into (`--import`), from its first connection
+ * on. At the end it writes the 99th percentile in milliseconds to the file LOOP_DELAY_FILE. Before the first connection
+ * the process loads its modules, which does not concern a download.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { writeFileSync } from 'node:fs'

@@ -36,7 +36,7 @@ const fileBytes = 500
 
 // Small files take a page each.
 const scratch = makeScratch(directories * filesInEach * 4096 * 3)
-// The resume record of a run is used by the next one only.
+// Only the next run uses the resume record of a run.
 process.env.XDG_STATE_HOME = join(scratch, 'state')
 const source = join(scratch, 'source')
 const content = join(source, 'many')

@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * A client that shares the files of many torrents. A program of its own, so that only the client is measured.
+ * A client that shares the files of many torrents. It is a separate program, so that only the client is measured.
  *
  *     node bench/many-seeds.js DIR COUNT BYTES-PER-SECOND
  *
- * DIR holds COUNT .torrent files, 0.torrent and so on, and their files. Prints its address when every torrent shares; ends
- * when its standard input does.
+ * DIR has COUNT .torrent files, named 0.torrent and so on, and their files. It prints its address when every torrent is
+ * shared, and ends at the end of its standard input.
  */
 import { join } from 'node:path'
 import { Client, FileStorage, loadTorrent } from '../dist/index.js'

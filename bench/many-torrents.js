@@ -24,7 +24,7 @@ const scratch = makeScratch(100 << 20)
 mkdirSync(join(scratch, 'records'))
 for (let index = 0; index < count; index++) {
   const file = openSync(join(scratch, String(index)), 'w')
-  ftruncateSync(file, FILE_BYTES) // sparse: it takes no room
+  ftruncateSync(file, FILE_BYTES) // a sparse file takes no space
   closeSync(file)
 }
 const tracker = await startTracker()
@@ -36,7 +36,7 @@ const silent = tracker.requests()
 const client = run(command)
 const cost = JSON.parse(await client.line(line => line.startsWith('{"parse"')))
 const sleep = (/** @type {number} */ ms) => new Promise(resolve => setTimeout(resolve, ms))
-// Announces are spread over time: the torrents are idle when the tracker has an announce of each.
+// Announces are spread over time, so the torrents are idle when each of them has announced.
 while (tracker.requests() < silent + count) await sleep(100)
 await sleep(2000)
 client.write('memory\n')

@@ -11,9 +11,9 @@ import { buffer } from 'node:stream/consumers'
  * @property {number} rss peak resident bytes
  */
 
-// The inner shell tells its pid, which exec keeps, so that its memory can be watched. What reads our program's
-// output in a pipe belongs to the outer shell and ends after `time` has counted. (The braces: bash runs a bare
-// `time ( )` inside the subshell, where exec would lose it.)
+// The inner shell prints its pid, which exec keeps, so that its memory can be read. The reader of the program's output
+// belongs to the outer shell, and ends after `time` has counted. (The braces are needed: bash runs a bare `time ( )`
+// inside the subshell, where exec would discard it.)
 const WRAPPER_SCRIPT = `
 TIMEFORMAT='%3R %3U %3S'
 case $TO in
@@ -25,22 +25,22 @@ exec 4>&2 2>&3
 time { (echo $BASHPID >&3; exec "$@" >&5 2>&4 3>&- 4>&- 5>&-); }
 `
 
-/** A run that takes ten minutes hangs. */
+/** A run that takes ten minutes counts as hanging. */
 const TIME_LIMIT = 600_000
 
 /**
  * Runs `command` to its end. Rejects with its output when it fails.
  * @param {string[]} command
  * @param {object} [options]
- * @param {string} [options.to] where its standard output goes: a file, or '|' for a pipe that is read
- * @param {Record<string, string>} [options.env] more of its environment
+ * @param {string} [options.to] its standard output: a file, or '|' for a pipe that is read
+ * @param {Record<string, string>} [options.env] additional variables of its environment
  * @returns {Promise<Cost>}
  */
 export async function measure(command, { to = '', env = {} } = {}) {
   const shell = spawn('bash', ['-c', WRAPPER_SCRIPT, 'measure', ...command], {
     env: { ...process.env, ...env, TO: to },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-    // A process group of its own, so that the whole of it can be ended.
+    // A separate process group, so that all of its processes can be killed.
     detached: true,
   })
   const end = () => shell.pid && process.kill(-shell.pid, 'SIGKILL')
@@ -54,7 +54,7 @@ export async function measure(command, { to = '', env = {} } = {}) {
   let poll
   report.on('data', chunk => {
     said += chunk
-    // A peak only rises, so a look now and then misses no more than the last moment.
+    // A peak only rises, so reading it at intervals misses only the last moment.
     poll ??= setInterval(() => (peak = Math.max(peak, peakOf(Number.parseInt(said, 10)))), 20)
   })
   const code = await new Promise((resolve, reject) => shell.on('error', reject).on('close', resolve))
@@ -68,7 +68,7 @@ export async function measure(command, { to = '', env = {} } = {}) {
 }
 
 /**
- * The peak of a process's resident memory in bytes; 0 when it has gone, or is still the shell.
+ * Returns the peak of a process's resident memory in bytes; 0 if it has ended, or is still the shell.
  * @param {number} pid
  */
 function peakOf(pid) {
@@ -97,7 +97,7 @@ export async function serve([program = '', ...args]) {
   })
   return {
     line: /** @type {string} */ (line),
-    /** Writes a line to its standard input. */
+    /** Writes a line to the standard input of the program. */
     tell: (/** @type {string} */ text) => child.stdin.write(`${text}\n`),
     stop: () => child.kill('SIGKILL'),
   }

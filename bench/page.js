@@ -60,7 +60,7 @@ for (;;) {
 }
 await sleep(2000)
 
-/** Measures the share of a core that the daemon takes. */
+/** Measures the share of a core that the daemon uses. */
 async function measure() {
   const before = cpuOf(daemon.pid)
   await sleep(seconds * 1000)

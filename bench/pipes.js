@@ -24,7 +24,7 @@ if (!hasTsdl) {
 
 const wanted = only ?? (small ? ['sha256sum', '50MB/s'] : undefined)
 const pacedReader = fileURLToPath(new URL('paced-reader.js', import.meta.url))
-/** Slow readers get a quarter of the bytes: they take as long. */
+/** Slow readers get a quarter of the bytes, so that they take as long. */
 const readers = [
   { name: 'sha256sum', command: ['sha256sum'], parts: 1 },
   { name: 'md5sum', command: ['md5sum'], parts: 1 },
@@ -59,7 +59,7 @@ for (const { name, parts } of readers) {
 }
 
 /**
- * Every way of these readers, by turns.
+ * Measures these readers, each with a pipe, a socket and a file, in turns.
  * @param {typeof readers} readers
  * @param {number} length
  */
@@ -72,7 +72,7 @@ async function measureAll(readers, length) {
   const { parts } = readers[0] ?? { parts: 1 }
   const get = (/** @type {string} */ to) => tsdlGet(data.torrent, JSON.parse(seed.line), to)
   try {
-    // Round 0 warms the seed; it is not counted, unless it is all there is.
+    // Round 0 warms the seed. It is not counted, unless it is the only one.
     for (let round = small ? 1 : 0; round <= rounds; round++) {
       const timed = async (/** @type {string} */ name, /** @type {() => Promise<unknown>} */ run) => {
         const begun = performance.now()
@@ -98,7 +98,7 @@ async function measureAll(readers, length) {
 
 /**
  * @param {string[]} command
- * @param {string} from what it reads: a file, or `pipe`
+ * @param {string} from its standard input: a file, or `pipe`
  * @param {'ignore' | import('node:stream').Writable} to
  */
 function start([program = '', ...args], from, to) {
@@ -109,7 +109,7 @@ function start([program = '', ...args], from, to) {
 }
 
 /**
- * Resolves when a program has ended well.
+ * Resolves when a program has ended with exit code 0.
  * @param {import('node:child_process').ChildProcess} child
  */
 function ended(child) {

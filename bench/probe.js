@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Is loaded before a program that a bench measures: `node --expose-gc --import bench/probe.js PROGRAM`. At each SIGUSR2 it
- * collects garbage and prints one line of JSON to standard error: what the process holds.
+ * A module that is loaded before a measured program: `node --expose-gc --import bench/probe.js PROGRAM`. At each
+ * SIGUSR2 it collects garbage and prints the resources of the process as one line of JSON to standard error.
  */
 import { readdirSync } from 'node:fs'
 

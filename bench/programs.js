@@ -1,5 +1,5 @@
 // @ts-check
-/** Where the programs are that the bench runs, and which of them this machine has. */
+/** The programs that the bench runs, and which of them are installed. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -9,11 +9,11 @@ const here = path => fileURLToPath(new URL(path, import.meta.url))
 
 export const node = process.execPath
 export const cli = here('../dist/cli.js')
-/** Is loaded before a program, and says what its process holds. */
+/** A module that is loaded before a program and reports the resources of its process. */
 export const probe = here('probe.js')
 export const floor = [node, here('floor.js')]
 export const tsdl = [node, cli]
-/** With these it finds no other peers than the given ones. */
+/** Options with which tsdl finds no other peers than the given ones. */
 export const alone = ['--no-dht', '--no-lsd']
 /** Debian's libtorrent is built for Debian's Python, which need not be the first on PATH. */
 export const libtorrent = ['/usr/bin/python3', here('../test/helpers/counterparts/libtorrent-peer.py')]
@@ -21,15 +21,15 @@ export const libtorrent = ['/usr/bin/python3', here('../test/helpers/counterpart
 export const hasTsdl = existsSync(cli)
 export const hasAria2 = spawnSync('aria2c', ['--version']).status === 0
 export const hasTransmissionCreate = spawnSync('transmission-create', ['--version']).status === 0
-// It has no option that only tells its version, and fails without arguments.
+// It has no option that prints its version, and fails without arguments.
 export const hasMktorrent = spawnSync('mktorrent').error === undefined
 export const hasTransmission = spawnSync('transmission-daemon', ['--version']).status === 0
 export const hasLibtorrent = spawnSync('/usr/bin/python3', ['-c', 'import libtorrent']).status === 0
 
-/** aria2 as a downloader that leaves when it has everything. */
+/** The command of aria2 as a downloader that ends when it is complete. */
 export const aria2 = [
   'aria2c',
-  // Before all else: not what a user of this machine has configured.
+  // This option comes first: the configuration of the user must not be read.
   '--no-conf',
   '--quiet',
   '--seed-time=0',
@@ -40,7 +40,7 @@ export const aria2 = [
 ]
 
 /**
- * The command of transmission, which takes up the torrents that lie in its folder and never ends by itself.
+ * The command of transmission, which loads the torrents in its folder and does not end by itself.
  * @param {string} config its folder
  * @param {string} out
  * @param {number} port
@@ -56,7 +56,7 @@ export function transmission(config, out, port, rpcPort) {
 }
 
 /**
- * The command of our client as a seed, which tells what it does as NDJSON.
+ * The command of tsdl as a seed that reports its events as NDJSON.
  * @param {{ torrent: string, dir: string }} data
  * @param {string[]} more
  */
@@ -90,7 +90,7 @@ export function slowLeechers({ infoHash, length, pieceLength }, peer, count, rat
 }
 
 /**
- * The command of our client with many torrents that it shares.
+ * The command of a client that shares many torrents.
  * @param {string} dir
  * @param {number} count
  * @param {number} rate of upload, bytes per second
@@ -100,7 +100,7 @@ export function manySeeds(dir, count, rate) {
 }
 
 /**
- * The command of a client with many torrents that nothing happens to.
+ * The command of a client with many idle torrents.
  * @param {string} dir
  * @param {number} count
  * @param {string} tracker
@@ -110,7 +110,7 @@ export function idleClient(dir, count, tracker) {
 }
 
 /**
- * The command of our own seed.
+ * The command of bench/seed.js.
  * @param {import('./data.js').Data} data
  * @param {number} [listeners]
  * @param {string[]} [more] options
@@ -128,17 +128,17 @@ export function ownSeed(data, listeners = 1, more = []) {
 }
 
 /**
- * The command of a proxy that is a long link to each of these addresses.
+ * The command of a proxy that simulates a long link to each of these addresses.
  * @param {string[]} addresses HOST:PORT
  * @param {number} rtt milliseconds of a round trip
- * @param {number} rate bytes a second to and from each of them
+ * @param {number} rate bytes per second to and from each of them
  */
 export function delayProxy(addresses, rtt, rate) {
   return [node, here('delay-proxy.js'), '--rtt', String(rtt), '--rate', String(rate), ...addresses]
 }
 
 /**
- * The command of our client, with no source of peers but those given.
+ * The command of tsdl, without other peers than the given ones.
  * @param {string} torrent
  * @param {string[]} peers
  * @param {string} out

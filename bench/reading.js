@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * What does it cost to read a torrent as a stream? The same swarm of ten peers, slow ones and one that stalls among
- * them, to a directory and to standard output; how soon the first byte is there, and one far away over HTTP; and what
- * a reader at 1 MB/s of a torrent of 10 GiB needs.
+ * Measures the cost of reading a torrent as a stream. A swarm of ten peers, some of which are slow and one of which
+ * stalls, is downloaded to a directory and to standard output. The times to the first byte, and to a byte far away over
+ * HTTP, are measured, and the memory of a reader at 1 MB/s of a torrent of 10 GiB.
  *
  *     node bench/reading.js [--size 256M] [--rounds 3] [--only swarm,start,slow] [--small]
  */
@@ -33,7 +33,7 @@ if (wanted('swarm')) await swarm()
 if (wanted('start')) await start()
 if (wanted('slow')) await slow()
 
-/** From ten peers of different speeds, one of which stalls: in order against in any order. */
+/** Measures downloads from ten peers of different speeds, one of which stalls: in order, and in any order. */
 async function swarm() {
   const speeds = [1, 2, 3, 4, 6, 8, 10, 12, 16].map(speed => String(speed * (small ? 8 : 1) * MEGABYTE_BYTES))
   const seed = await serve(ownSeed(data, 10, ['--rates', [...speeds, 'stall'].join(',')]))
@@ -64,7 +64,7 @@ async function swarm() {
 }
 
 /**
- * How many bytes one more run to standard output threw away.
+ * Returns the bytes that another run to standard output discarded.
  * @param {string[]} peers
  */
 async function wasted(peers) {
@@ -76,7 +76,7 @@ async function wasted(peers) {
   return JSON.parse(last).wasted ?? Number.NaN
 }
 
-/** The first byte of a run, and one that is far away of a torrent that is served. */
+/** Measures the time to the first byte of a run, and to a byte far away in a served torrent. */
 async function start() {
   const seed = await serve(ownSeed(data))
   const [peer = ''] = /** @type {string[]} */ (JSON.parse(seed.line))
@@ -120,7 +120,7 @@ async function seek(peer) {
       child.on('exit', code => reject(new Error(`tsdl serve ended: exit ${code}`)))
     })
     const file = `${url}${data.infoHash.toString('hex')}/${data.name}`
-    // Another reader plays it from the start, so that the peer is busy.
+    // Another reader reads from the start, so that the peer is busy.
     const playing = await fetch(file)
     const reader = /** @type {ReadableStream<Uint8Array>} */ (playing.body).getReader()
     await reader.read()
@@ -137,7 +137,7 @@ async function seek(peer) {
   }
 }
 
-/** A reader at 1 MB/s of a torrent that is far larger than any memory. */
+/** Measures a reader at 1 MB/s of a torrent that is far larger than the memory. */
 async function slow() {
   const length = small ? 64 * MiB : 10 * 1024 * MiB
   const seconds = small ? 2 : 30
@@ -158,7 +158,7 @@ async function slow() {
   let read = 0
   createInterface({ input: child.stderr }).on('line', line => {
     const { event, verified, buffered } = JSON.parse(line)
-    // what it holds, and what the pipe does
+    // the memory of the process, and the buffer of the pipe
     if (event === 'progress') ahead = Math.max(ahead, verified + buffered - read)
   })
   const pace = setInterval(() => {

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * How long does a daemon with many torrents take to list them over RPC? 100 share a file, and the others are stopped. Each
- * list is requested once from a daemon that has just started, and then again. What does the daemon cost while nothing happens?
+ * Measures how long a daemon with many torrents takes to list them over RPC. 100 share a file, and the others are
+ * stopped. Each list is requested once from a daemon that has just started, and then again. The CPU time of the idle
+ * daemon is measured too.
  *
  *     node bench/remote-control.js [--torrents 1000] [--rounds 3] [--only sonarr,page,trackers,files] [--small]
  */

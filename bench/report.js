@@ -18,7 +18,7 @@ export function median(values) {
 }
 
 /**
- * Returns the minimum of a cost of a contender, because noise only adds.
+ * Returns the minimum of a cost of a contender, because noise only increases it.
  * @param {Results} results
  * @param {string} name
  * @param {keyof Cost} what

@@ -1,9 +1,9 @@
 // @ts-check
-/** Programs that run beside the bench: their output, their cost so far, and their end. */
+/** Programs that run beside the bench: their output, their cost, and their end. */
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
-/** Of the kernel's clock for CPU time; the same on every Linux that Node runs on. */
+/** Ticks per second of the kernel's clock for CPU time, which are the same on every Linux that Node supports. */
 const TICKS_A_SECOND = 100
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
@@ -15,16 +15,16 @@ process.once('exit', () => {
 /**
  * @typedef {object} Running
  * @property {number} pid
- * @property {(match: (line: string) => boolean) => Promise<string>} line the first line, of both outputs, that matches;
- *   rejects when the program ends without
- * @property {() => string[]} lines all so far
- * @property {(text: string) => unknown} write to its standard input
+ * @property {(match: (line: string) => boolean) => Promise<string>} line resolves with the first line of either output
+ *   that matches; rejects if the program ends before
+ * @property {() => string[]} lines all lines so far
+ * @property {(text: string) => unknown} write writes to its standard input
  * @property {Promise<number | null>} ended its exit code
- * @property {(signal?: NodeJS.Signals) => Promise<unknown>} stop resolves when it has gone
+ * @property {(signal?: NodeJS.Signals) => Promise<unknown>} stop sends a signal; resolves when the program has ended
  */
 
 /**
- * Starts `command`; it is killed when the bench ends, however that ends.
+ * Starts `command`. It is killed when the bench ends in any way.
  * @param {string[]} command
  * @returns {Running}
  */
@@ -88,7 +88,7 @@ export function run(command) {
 }
 
 /**
- * Seconds of CPU, user and system, that a process has used since its start.
+ * Returns the CPU seconds, user and system, of a process since its start.
  * @param {number} pid
  */
 export function cpuOf(pid) {
@@ -100,7 +100,7 @@ export function cpuOf(pid) {
 }
 
 /**
- * The peak of a process's resident memory in bytes, since its start or since `forgetPeak`.
+ * Returns the peak of a process's resident memory in bytes, since its start or since `forgetPeak`.
  * @param {number} pid
  */
 export function peakOf(pid) {
@@ -108,5 +108,5 @@ export function peakOf(pid) {
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024
 }
 
-/** Resets the peak to the present resident memory. @param {number} pid */
+/** Resets the peak to the current resident memory. @param {number} pid */
 export const forgetPeak = pid => writeFileSync(`/proc/${pid}/clear_refs`, '5')

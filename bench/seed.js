@@ -4,10 +4,10 @@
  *
  *     node bench/seed.js FILE INFO-HASH PIECE-LENGTH [--listeners N] [--rates A,B,...] [--zeros LENGTH]
  *
- * With --rates there is a listener for each, of so many bytes a second; `stall` gives a megabyte and then nothing. With
+ * With --rates there is a listener for each rate in bytes per second; `stall` sends a megabyte and then nothing. With
  * --zeros there is no FILE: the content is LENGTH zeros.
  *
- * Prints its addresses as one line of JSON when it is ready; ends when its standard input does.
+ * Prints its addresses as one line of JSON when it is ready. Ends at the end of its standard input.
  */
 import { createReadStream, statSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -28,14 +28,14 @@ const step = Number(pieceLength)
 const rates = values.rates?.split(',') ?? Array(Number(values.listeners)).fill('')
 const hello = fullBitfield(Math.ceil(length / step))
 
-// The whole file is in memory: on a machine of two cores, reads of the seed would slow its downloader down.
+// The whole file is in memory, because reads of the seed would slow the downloader on a machine of two cores.
 const pieces = /** @type {Buffer[]} */ ([])
 if (values.zeros) pieces.push(...Array(Math.ceil(length / step)).fill(Buffer.alloc(step)))
 else for await (const piece of createReadStream(file, { highWaterMark: step })) pieces.push(piece)
 
 /**
  * @param {string} peerId
- * @param {string} rate bytes a second, `stall`, or nothing for no limit
+ * @param {string} rate bytes per second, `stall`, or '' for no limit
  */
 function serve(peerId, rate) {
   return (/** @type {import('node:net').Socket} */ socket) => {
@@ -43,7 +43,7 @@ function serve(peerId, rate) {
     const start = performance.now()
     let sent = 0
     let resting = false
-    // How many bytes it may have sent by now.
+    // The bytes that it may have sent by now.
     const most = () => {
       if (rate === 'stall') return 1 << 20
       return rate ? (Number(rate) * (performance.now() - start)) / 1000 + 32768 : Number.POSITIVE_INFINITY
@@ -59,7 +59,7 @@ function serve(peerId, rate) {
       },
     )
     const answer = () => {
-      // Corked, a batch of blocks is one writev; past 4 MiB unsent it waits for the downloader.
+      // A corked batch of blocks is one writev. With more than 4 MiB unsent it waits for the downloader.
       socket.cork()
       while (next < asked.length && socket.writableLength < 4 << 20) {
         if (sent >= most()) {
@@ -98,7 +98,7 @@ function serve(peerId, rate) {
 const addresses = []
 for (const [i, rate] of rates.entries()) {
   const server = createServer(serve(`-BS0001-${String(i).padStart(12, '0')}`, rate))
-  // Each has an address of its own, because clients may refuse a hundred peers at one address.
+  // Each has its own address, because clients may reject a hundred peers at one address.
   const host = `127.0.0.${1 + (i % 250)}`
   await new Promise(resolve => server.listen(0, host, () => resolve(undefined)))
   addresses.push(`${host}:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`)

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Measures the time to the first byte after a seek. Eight libtorrent seeds of 500 KB/s, each behind a link of its own
- * with a round trip of 100 ms. A reader goes on for two seconds after each seek, so that all peers are busy at the
- * next.
+ * Measures the time to the first byte after a seek. Eight libtorrent seeds of 500 KB/s are used, each behind its own
+ * link with a round trip of 100 ms. A reader continues for two seconds after each seek, so that all peers are busy at
+ * the next one.
  *
  *     node bench/seek.js [--rounds 10] [--only 1M,16M,stall] [--small]
  */
@@ -23,14 +23,14 @@ const { parse, parseAddress, Torrent, WindowStorage } = await import('../dist/in
 
 const MiB = 1 << 20
 const SEED_COUNT = 8
-/** Bytes a second of each seed. */
+/** Bytes per second of each seed. */
 const SEED_RATE = 500e3
 const RTT_MS = 100
 const FIRST_BYTES = 65536
 const PLAY_MS = small ? 200 : 2000
 const rounds = process.argv.includes('--rounds') || small ? given.rounds : 10
 const size = (small ? 32 : 512) * MiB
-/** Milliseconds that the first 64 KiB may take: in the median and at worst. */
+/** Milliseconds that the first 64 KiB may take: the median and the maximum. */
 const cases = [
   { name: '1M', pieceLength: MiB, isStalling: false, limits: [1000, 1600] },
   { name: '16M', pieceLength: 16 * MiB, isStalling: false, limits: [5000, 6000] },
@@ -60,7 +60,7 @@ async function seek({ name, pieceLength, isStalling, limits: [limit = 0, worst =
   try {
     await read(torrent, 0, content) // all peers are connected, and their rates are known
     for (let round = 1; round <= rounds; round++) {
-      // the golden ratio spreads the places evenly, the same at every run
+      // the golden ratio spreads the positions evenly, equally in every run
       const place = Math.floor(((round * 0.618034) % 1) * (size - 24 * MiB * (small ? 0 : 1) - FIRST_BYTES))
       const stalled = round % SEED_COUNT
       if (isStalling) proxy.tell(`stall ${stalled}`)
@@ -82,7 +82,7 @@ async function seek({ name, pieceLength, isStalling, limits: [limit = 0, worst =
 }
 
 /**
- * Reads from a place, and goes on for a while.
+ * Reads from a position, and continues for a while.
  * @returns the milliseconds until the first bytes arrived
  * @param {import('../dist/index.js').Torrent} torrent
  * @param {number} start

@@ -1,5 +1,5 @@
 // @ts-check
-/** Measures seeds while many slow leechers take their bytes, and compares tsdl with libtorrent. */
+/** Measures seeds with many slow leechers, and compares tsdl with libtorrent. */
 import { bar, printRows, ratio } from './report.js'
 import { cpuOf, forgetPeak, peakOf, run } from './running.js'
 
@@ -35,7 +35,7 @@ export async function measureServing(seed, command, seconds) {
 /**
  * Prints the costs of each seed, and checks the bars of tsdl.
  * @param {ReadonlyMap<string, readonly Cost[]>} costs
- * @param {string} load of the seed, in words
+ * @param {string} load of the seed, as text
  * @param {boolean} small
  */
 export function reportServing(costs, load, small) {

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * Many slow leechers in one process. Each has a connection and an address of its own, requests blocks at a rate, and
- * discards them.
+ * Many slow leechers in one process. Each has its own connection and address, requests blocks at a rate, and discards
+ * them.
  *
  *     node bench/slow-leechers.js HOST:PORT INFO-HASH[,INFO-HASH...] LENGTH PIECE-LENGTH CONNECTIONS BYTES-PER-SECOND SECONDS
  *
- * The connections are spread over the torrents, which are equally long.
- * Prints "measuring" some seconds after all are connected, and then "received N" with the bytes of the next SECONDS.
+ * The connections are spread over the torrents, which have the same length. Prints "measuring" some seconds after all
+ * are connected, and then "received N" with the bytes of the next SECONDS.
  */
 import { connect } from 'node:net'
 import { BLOCK_LENGTH, bare, handshake, putRequest, splitter } from './wire.js'

@@ -24,7 +24,7 @@ if (!hasTsdl) {
 
 const pieces = small ? 1000 : 100_000
 const scratch = makeScratch(0)
-// No block is ever sent, so the hashes need not match anything.
+// No block is ever sent, so the hashes may be arbitrary.
 const hash = createHash('sha1').update(Buffer.alloc(BLOCK_LENGTH)).digest()
 const hashes = Buffer.alloc(20 * pieces, hash)
 const { torrent, infoHash } = makeTorrent(
@@ -80,7 +80,7 @@ function makeManyFiles() {
 }
 
 /**
- * A peer that has everything, unchokes at once and waits to be asked; then the client is killed.
+ * Starts tsdl with a peer that has everything and unchokes at once. The first request ends the client.
  * @param {{ torrent: string, infoHash: Buffer }} made
  * @param {string} name of the output directory
  * @returns {Promise<{ fromUnchoke: number, fromSpawn: number }>} seconds

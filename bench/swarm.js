@@ -24,7 +24,7 @@ const given = (/** @type {string} */ option) => process.argv.some(arg => arg.spl
 const { mixed, small, ...options } = benchOptions()
 const size = given('--size') || small ? options.size : 64 << 20
 const leechers = given('--peers') ? options.peers : small ? 4 : 10
-/** Bytes a second. */
+/** Bytes per second. */
 const up = small ? 2 << 20 : 4 << 20
 /** Seconds in which the seed sends one copy. */
 const copy = size / up
@@ -100,7 +100,7 @@ async function transmission(out) {
   return programs.transmission(config, out, await freePort(), await freePort())
 }
 
-/** Rejects when a leecher ends without everything. */
+/** Rejects when a leecher ends before it is complete. */
 async function someoneFails() {
   return new Promise((_, reject) => {
     for (const { name, program } of running)
@@ -124,7 +124,7 @@ async function check() {
 }
 
 /**
- * Bytes that the seed had sent by then, between the two reports that it lies between.
+ * Returns the bytes that the seed had sent at a time, interpolated between its reports.
  * @param {number} time ms
  */
 async function sentAt(time) {

@@ -5,7 +5,7 @@ import { encode } from './data.js'
 
 /**
  * Starts a tracker. Returns its announce URL, and a function that stops it.
- * @param {string} [host] of the peer it names
+ * @param {string} [host] the host of the peer that it names
  * @param {number} [port]
  */
 export async function startTracker(host = '', port = 0) {

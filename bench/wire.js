@@ -17,7 +17,7 @@ export function handshake(infoHash, peerId) {
 }
 
 /**
- * A message of only an id: unchoke is 1, interested is 2.
+ * Returns a message that has only an id: unchoke is 1, interested is 2.
  * @param {number} id
  */
 export const bare = id => Buffer.from([0, 0, 0, 1, id])

@@ -7,7 +7,7 @@ import t from 'tap'
 
 const files = process.env.TEST_FILES.split('\n')
 let importAll
-// The first test starts when all files are loaded: it holds back the others, as imports would disturb what tests measure.
+// The first test waits until all files are loaded, because imports would disturb measurements of tests.
 t.test(`${files.length} files are loaded`, () => new Promise(resolve => (importAll = resolve)))
 for (const file of files) {
   t.comment(file)

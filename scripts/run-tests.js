@@ -15,20 +15,20 @@ const TESTS_DIRECTORY = 'build/test'
 /** A simulated swarm takes seconds on a quiet machine, and a minute on a busy one. */
 const PROCESS_TIMEOUT_SECONDS = 180
 const MAX_FILES_OF_PROCESS = 12
-/** Fewer of those that wait: while they do, other processes run. */
+/** Files of a process that wait for other programs: fewer, because other processes run meanwhile. */
 const MAX_WAITING_FILES_OF_PROCESS = 6
 /** Folders with fewer files share processes with each other. */
 const MIN_FILES_OF_FOLDER = 5
 
-/** True for files of many seconds. They start first, so that no processor waits for the last of them. */
+/** True for files that take many seconds. They start first, so that no processor is idle at the end. */
 const isLong = name => /^(?:abuse|bench|types)\/|\/(?:simulated-|disk-faults|killed)/.test(name)
 
-/** True for files that wait for programs most of their time. */
+/** True for files that mostly wait for other programs. */
 const isWaiting = name => /^cli\//.test(name)
-/** Processes that start for each one that waits. */
+/** Processes that start for each process that waits. */
 const PROCESSES_PER_WAITING = 4
 
-/** True for files that need a process of their own: they measure it, or have hooks for all tests of a process. */
+/** True for files that need a separate process: they measure it, or have hooks for all tests of a process. */
 function isAlone(name) {
   if (isLong(name) || /^(?:docs|interop)\//.test(name)) return true
   return /^t\.(?:beforeEach|afterEach|jobs)\b|process\.memoryUsage/m.test(readFileSync(`${TESTS_DIRECTORY}/${name}`, 'utf8'))
@@ -47,13 +47,15 @@ function groupByFolder(names) {
   return folders
 }
 
-/** Groups file names by process, the longest first. Those that wait are spread among them, so that processors are busy. */
+/**
+ * Groups file names by process, the longest first. Files that wait are spread among them, so that processors are busy.
+ */
 function groupByProcess(names) {
   const groups = names.filter(isAlone).map(name => ({ title: name, names: [name] }))
   for (const [folder, files] of groupByFolder(names.filter(name => !isAlone(name)))) {
     const processes = Math.ceil(files.length / (isWaiting(files[0]) ? MAX_WAITING_FILES_OF_PROCESS : MAX_FILES_OF_PROCESS))
     for (let index = 0; index < processes; index++) {
-      // Every n-th file, as neighbours are often of one kind and equally long.
+      // Every n-th file, because neighbours are often similar and equally long.
       const title = processes > 1 ? `${folder} ${index + 1}` : folder
       groups.push({ title, names: files.filter((_, nth) => nth % processes === index) })
     }
@@ -89,7 +91,7 @@ for (const { title, names: files } of groupByProcess(names)) {
   const paths = files.map(name => `${TESTS_DIRECTORY}/${name}`)
   const env = { ...process.env, TAP_TIMEOUT: String(PROCESS_TIMEOUT_SECONDS), TEST_FILES: paths.join('\n') }
   const script = paths.length > 1 ? ['scripts/run-test-files.js', title.replace(' ', '-')] : paths
-  // tap adds its hooks by NODE_OPTIONS to whatever it starts.
+  // tap adds its hooks with NODE_OPTIONS to each process that it starts.
   const command = [process.execPath, '--import=./scripts/without-async-hooks.js', ...script]
   const [program, ...args] = process.platform === 'win32' ? command : ['env', '-u', 'NODE_OPTIONS', ...command]
   t.spawn(program, args, { buffered: true, timeout: PROCESS_TIMEOUT_SECONDS * 1000, env }, title)

@@ -19,7 +19,7 @@ const apis = { codec, metainfo: metainfoEntry, server, streams } as any
 const sink = () => new Writable({ write: (_chunk, _encoding, done) => done() })
 const readable = () => Readable.from([])
 
-/** Calls with one invalid argument each, by the beginning of the message: the name of the argument. */
+/** Calls with one invalid argument each. The key is the start of the message: the name of the argument. */
 const INVALID_CALLS: readonly (readonly [argument: string, call: () => unknown])[] = [
   ['options', () => new api.Client(null)],
   ['port', () => new api.Client({ port: 70_000 })],
@@ -174,7 +174,7 @@ for (const [entry, values] of Object.entries(entryPoints))
       for (const given of [[], [null]]) {
         const error = await attempt(async () => {
           const result = isClass ? new call(...given) : call(...given)
-          // a reader fails later: what it reads is loaded first
+          // a reader fails later, because its source is loaded first
           if (!isClass && result?.pipe)
             await new Promise((resolve, reject) => result.on('error', reject).on('close', resolve))
           await result
@@ -188,7 +188,7 @@ for (const [entry, values] of Object.entries(entryPoints))
     }
   })
 
-/** Objects that open nothing when they are made, and their methods that need an argument. */
+/** Objects that open nothing when they are created, and their methods that need an argument. */
 const METHOD_CALLS = {
   Client: [() => new api.Client(OFFLINE_OPTIONS), ['get']],
   Dht: [() => new api.Dht(), ['add', 'lookup']],
@@ -218,7 +218,7 @@ t.test('a method without its arguments fails with an InputError', async t => {
       }
 })
 
-/** What a call throws, rejects with, or fails with as a stream. */
+/** Returns the error that a call throws, rejects with, or fails with as a stream. */
 async function attempt(call: () => unknown): Promise<Error | undefined> {
   try {
     await call()

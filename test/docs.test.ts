@@ -14,7 +14,7 @@ const DOC_PAGES = [
     .map(name => `docs/${name}`),
 ]
 
-/** The anchors that GitHub gives the headings of a page. */
+/** Returns the anchors that GitHub gives the headings of a page. */
 const anchorsOf = (text: string) =>
   [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
     heading!
@@ -23,7 +23,7 @@ const anchorsOf = (text: string) =>
       .replaceAll(' ', '-'),
   )
 
-t.test('the version is one', async t => {
+t.test('package.json and the sources have the same version', async t => {
   t.equal(VERSION, JSON.parse(read('package.json')).version)
   t.match(read('CHANGELOG.md'), new RegExp(`^## .*${VERSION.replaceAll('.', '\\.')}`, 'm'))
 })

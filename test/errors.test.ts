@@ -1,7 +1,7 @@
 import t from 'tap'
 import { InputError, messageOf } from '../src/errors.ts'
 
-t.test('an error says its class, its code and its cause', async t => {
+t.test('an error has its class, its code and its cause', async t => {
   const cause = new Error('below')
   const error = new InputError('ERR_USAGE', 'no such file: x', cause)
   t.equal(error.name, 'InputError')

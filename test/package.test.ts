@@ -12,7 +12,7 @@ interface LockEntry {
 
 /** The page, which runs in a browser, compressed. */
 const MAX_PAGE_BYTES = 100_000
-/** The tarball in all, with the page. */
+/** The whole tarball, with the page. */
 const MAX_PACKAGE_BYTES = 500_000
 
 const read = (path: string) => readFileSync(inProject(path), 'utf8')
@@ -84,7 +84,7 @@ t.test('systemd accepts the units', t => {
   const directory = t.testdir()
   const units = ['tsdl.service', 'tsdl.socket'].map(name => {
     const path = join(directory, name)
-    // the package is not installed where the test runs
+    // the package is not installed on the test machine
     writeFileSync(
       path,
       read(`docs/daemon/${name}`).replace('ExecStart=tsdl', `ExecStart=${process.execPath}`),
@@ -116,7 +116,7 @@ t.test('every worker is a file beside the one that starts it', async t => {
   t.strictSame(missing, [])
 })
 
-/** True if Node would find `name` from `path`: in its own node_modules, or in those of a folder above. */
+/** Returns true if Node finds `name` from `path`: in its node_modules, or in those of a parent folder. */
 function isLocked(packages: Record<string, LockEntry>, path: string, name: string): boolean {
   for (let folder = path; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
     if (packages[`${folder && `${folder}/`}node_modules/${name}`]) return true
@@ -124,7 +124,7 @@ function isLocked(packages: Record<string, LockEntry>, path: string, name: strin
   }
 }
 
-/** The relative links of a page, as paths from the package's root. */
+/** Returns the relative links of a page, as paths from the root of the package. */
 function linksOf(page: string): string[] {
   return [...read(page).matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, target]) =>
     normalize(join(dirname(page), target!)),

@@ -9,7 +9,7 @@ import { DHT_PORT, onNetwork, type SimulatedDht } from '../helpers/simulation/dh
 
 const seconds = 1000
 
-/** A machine that sends any datagrams, and records the replies. */
+/** A machine that sends arbitrary datagrams, and records the replies. */
 class Stranger {
   readonly host: string
   readonly heard: { readonly message: KrpcMessage | undefined; readonly bytes: Buffer }[] = []
@@ -31,7 +31,7 @@ class Stranger {
     this.#net.udp.inject({ address: this.host, port }, to, bytes)
   }
 
-  /** The token that a node gives this machine. */
+  /** Returns the token that a node gives this machine. */
   async tokenOf(index: number, infoHash: Uint8Array): Promise<Uint8Array> {
     const call = { method: 'get_peers', infoHash } as const
     this.send(index, encodeQuery({ transaction: Buffer.from('gp'), id: this.id(), readOnly: true, call }))
@@ -51,7 +51,7 @@ class Stranger {
   }
 }
 
-/** Which peers of a torrent a lookup of this node finds. */
+/** Returns the peers of a torrent that a lookup of this node finds. */
 async function peersOf(net: SimulatedDht, node: Dht, hash: Uint8Array): Promise<string[]> {
   const { peers } = await net.look(node, hash)
   return peers.map(({ host }) => host).sort()

@@ -1,4 +1,6 @@
-/** A peer that we download from sends messages as fast as they are taken: another one that sends blocks keeps its rate. */
+/**
+ * A peer that we download from sends messages as fast as they are read. Another peer that sends blocks keeps its rate.
+ */
 
 import t from 'tap'
 import { reservedBytes } from '../../src/codec/handshake.ts'

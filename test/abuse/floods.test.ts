@@ -58,7 +58,7 @@ async function seeding(t: Test) {
   return { host: '127.0.0.1', port: listener.port! }
 }
 
-/** Bytes that the honest peer asks for at a time, and of the answer. */
+/** Bytes of a request of the honest peer, and of the answer. */
 const ASKED_BYTES = 1024
 const ANSWER_BYTES = 4 + 9 + ASKED_BYTES
 
@@ -87,7 +87,7 @@ async function honest(t: Test, { host, port }: { host: string; port: number }) {
   )
   // a handshake, a bitfield and an unchoke
   await seen(68 + 5 + Math.ceil(made.metainfo.pieceCount / 8) + 5)
-  /** How many blocks it fetches, one after the other, in so many milliseconds. */
+  /** Returns the number of blocks that it fetches, one after the other, in `ms` milliseconds. */
   return async (ms: number): Promise<number> => {
     let count = 0
     for (const end = performance.now() + ms; performance.now() < end; count++) {
@@ -129,7 +129,7 @@ for (const [name, bytes] of Object.entries(FLOOD_BYTES)) {
     const address = await seeding(t)
     const fetched = await honest(t, address)
     await fetched(100)
-    // what else this machine does can only make it slower, so the best of several rounds count
+    // other load of the machine only makes it slower, so the best of several rounds counts
     let [alone, attacked] = [0, 0]
     for (let round = 0; round < 15 && (round < 1 || attacked < 0.6 * alone); round++) {
       alone = Math.max(alone, await fetched(200))
@@ -138,7 +138,7 @@ for (const [name, bytes] of Object.entries(FLOOD_BYTES)) {
         workerData: { port: address.port, head: handshake, bytes },
       })
       await once(flooder, 'message') // it is connected
-      await fetched(400) // the first second's worth is taken at once
+      await fetched(400) // the budget of the first second is spent at once
       attacked = Math.max(attacked, await fetched(200))
       await flooder.terminate()
       await fetched(100)

@@ -1,6 +1,6 @@
 /**
- * An attacker beside an honest client of the HTTP server, on loopback: every 127.0.0.x is an address of its own.
- * What the honest client gets is compared with the same run without the attack.
+ * An attacker beside an honest client of the HTTP server, on loopback, where every 127.0.0.x is a separate address. The
+ * responses to the honest client are compared with those of a run without the attack.
  */
 import { once } from 'node:events'
 import http from 'node:http'
@@ -63,7 +63,7 @@ function endless({ start, end }: ResponseRange) {
   })
 }
 
-/** One honest request on a connection of its own; rejects when it is cut off. */
+/** Sends one honest request on its own connection. Rejects if it is cut off. */
 async function ask(port: number, path: string, options: http.RequestOptions = {}) {
   const request = http.request({ host: '127.0.0.1', port, path, agent: false, ...options }).end()
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
@@ -72,7 +72,7 @@ async function ask(port: number, path: string, options: http.RequestOptions = {}
   return { status: response.statusCode!, body: Buffer.concat(chunks) }
 }
 
-/** Connections of an attacker from an address, opened at once; they send `text` and never read. */
+/** Opens connections of an attacker from an address at once. They send `text` and never read. */
 async function attack(
   t: Test,
   port: number,
@@ -98,7 +98,7 @@ async function attack(
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
 
-/** The shortest of several runs without the attack, and with it: noise of the machine only adds. */
+/** Returns the shortest of several runs without the attack, and with it, because noise of the machine only adds. */
 const fastest = (times: readonly number[]) => Math.min(...times)
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -186,7 +186,7 @@ t.test('many slow readers of one address leave readers for others', async t => {
   })
   let turns = 0
   while (!answer) {
-    // each takes a little in every turn, so none of them stands still
+    // each reads a little in every turn, so none of them stalls
     for (const socket of slow) socket.read(1000)
     await clock.advance(REVIEW_MS / 10)
     if (++turns > 100) throw new Error('no reader in ten reviews')
@@ -195,7 +195,7 @@ t.test('many slow readers of one address leave readers for others', async t => {
   t.match(warnings[0], /^show\/large: its client 127\.0\.0\.2 /)
 })
 
-/** Connections in another thread that read all that comes, so that they do not burden the server's event loop. */
+/** Connections in another thread that read everything, so that they do not burden the event loop of the server. */
 function readers(t: Test, port: number, path: string, count: number) {
   const program = `
     const { workerData: { port, request, count }, parentPort } = require('node:worker_threads')
@@ -231,7 +231,7 @@ t.test('20 lists of 300,000 files at once block neither the event loop nor an ho
   const wholeList = fastest(wholeLists)
   for (const kind of ['json&', '']) {
     const round = async (count: number) => {
-      // a new torrent each time: its tree is made anew
+      // a new torrent each time, so that its tree is made again
       torrents.set(hash, { ...served, metainfo: { ...served.metainfo, files } })
       const { begun, end } = readers(t, port, `/${hash}/?${kind}token=${ACCESS_TOKEN}`, count)
       const histogram = monitorEventLoopDelay({ resolution: 1 })
@@ -288,7 +288,7 @@ t.test(
       })
     const alone: number[] = []
     const attacked: number[] = []
-    // noise of the machine only adds: more rounds until both runs were undisturbed once
+    // noise of the machine only adds, so rounds are repeated until both runs were undisturbed once
     const enough = () => fastest(attacked) < 2 * fastest(alone)
     for (let round = 0; round < 3 || (round < 10 && !enough()); round++) {
       alone.push(await download())

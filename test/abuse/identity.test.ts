@@ -8,13 +8,13 @@ import { type Member, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 const KiB = 1024
 
 interface Attack {
-  /** Begins once the two have met. */
+  /** Starts the attack when the two are connected. */
   readonly begin?: (swarm: SimulatedSwarm, leecher: Member, honest: Member) => void
-  /** Ends it. */
+  /** Ends the attack. */
   readonly end?: () => void
 }
 
-/** One honest seed and one leecher. Returns the time of the download in virtual ms, and the warnings. */
+/** Runs one honest seed and one leecher. Returns the time of the download in virtual ms, and the warnings. */
 async function download(t: Test, { begin, end }: Attack = {}) {
   const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 128, pieceLength: 64 * KiB })
   const honest = swarm.join({ complete: true, up: 512 * KiB })
@@ -56,7 +56,7 @@ t.test('a peer that sends wrong bytes with the copied id of a seed is banned alo
   const attacked = await download(t, {
     begin: (swarm, leecher) => {
       const host = swarm.network.host('10.200.0.1', { latency: 20 })
-      // as SimulatedSwarm names its first member
+      // the peer id of the first member of a SimulatedSwarm
       const peerId = Buffer.from('-SM0001-000000000000')
       again = () => {
         const wire = dialFrom(swarm, host, leecher.address, { ...lying, handshake: { peerId } })

@@ -26,7 +26,9 @@ function arena(t: Test) {
   return { swarm, attack, close, open }
 }
 
-/** How long an honest leecher takes that comes to a seed 2 s after `attackers` have, in virtual ms. */
+/**
+ * Returns the time that an honest leecher takes at a seed, to which it connects 2 s after `attackers`, in virtual ms.
+ */
 async function leech(t: Test, attackers: readonly string[], before = 2000) {
   const { swarm, attack, close, open } = arena(t)
   const seed = swarm.join({ complete: true, up: 512 * KiB })

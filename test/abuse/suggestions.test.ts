@@ -10,13 +10,15 @@ import { RESERVED_BYTES } from '../helpers/wire.ts'
 const KiB = 1024
 
 interface BlockRun {
-  /** The seed's line, or the limit that its user set. */
+  /** The rate of the seed's link, or the limit that its user set. */
   readonly line: { readonly up: number } | { readonly limitUp: number }
   readonly attackers?: number
   readonly leechers?: number
 }
 
-/** Honest leechers at one seed: when the last has all, and how long the seed sent nothing while it had requests. */
+/**
+ * Runs honest leechers at one seed. Returns when the last is complete, and how long the seed was idle despite requests.
+ */
 async function share(t: Test, { line, attackers = 0, leechers = 2 }: BlockRun) {
   const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 128, pieceLength: 64 * KiB })
   const seed = swarm.join({ complete: true, ...line })

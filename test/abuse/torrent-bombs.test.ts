@@ -13,21 +13,21 @@ import { MODULE_ARGUMENTS, moduleOf } from '../helpers/project.ts'
 interface Report {
   readonly files?: number
   readonly error?: string
-  /** Bytes of memory that opening it took at its peak, for each byte of it. */
+  /** Peak memory while it is opened, in bytes per byte of the torrent. */
   readonly memory: number
-  /** The longest turn of the event loop, as a part of all the time that opening took. */
+  /** The longest turn of the event loop, as a fraction of the time to open it. */
   readonly longestTurn: number
 }
 
-/** Megabytes of old space that the child has: a bomb that is not bounded aborts it. */
+/** Megabytes of the child's old space. A bomb without a bound aborts the child. */
 const HEAP_MB = 256
-/** Megabytes of its young space. Node 24 would fill more of it with garbage before it collects. */
+/** Megabytes of the child's young space. Node 24 would otherwise fill more of it with garbage before a collection. */
 const YOUNG_MB = 8
 
 const text = (value: string) => `${Buffer.byteLength(value)}:${value}`
 const pieces = (count: number) => `6:pieces${count * 20}:${'x'.repeat(count * 20)}`
 
-/** Returns the parts one after another. It joins a thousand at once: a collector copies all that are alive, again and again. */
+/** Joins the parts. It joins a thousand at once, because a garbage collector copies all live parts repeatedly. */
 function repeat(count: number, part: (index: number) => string): string {
   const joined: string[] = []
   for (let start = 0; start < count; start += 1000) {
@@ -37,25 +37,25 @@ function repeat(count: number, part: (index: number) => string): string {
   return joined.join('')
 }
 
-/** A torrent of one byte, with further fields in `info` and beside it. */
+/** Returns a torrent of one byte, with additional fields in `info` and beside it. */
 const single = (inside = '', around = '', name = 'a') =>
   Buffer.from(`d${around}4:infod6:lengthi1e4:name${text(name)}12:piece lengthi16384e${pieces(1)}${inside}ee`)
 
-/** A torrent of files of a byte each. */
+/** Returns a torrent of files of a byte each. */
 function directory(count: number, path: (index: number) => string[], root = 'root'): Buffer {
   const files = repeat(count, index => `d6:lengthi1e4:pathl${path(index).map(text).join('')}ee`)
   const rest = `4:name${text(root)}12:piece lengthi16384e${pieces(Math.ceil(count / 16384))}`
   return Buffer.from(`d4:infod5:filesl${files}e${rest}ee`)
 }
 
-/** A v2 torrent (BEP 52) of files of a byte each. */
+/** Returns a v2 torrent (BEP 52) of files of a byte each. */
 function tree(count: number, name: (index: number) => string): Buffer {
   const root = `11:pieces root32:${'x'.repeat(32)}`
   const files = repeat(count, index => `${text(name(index))}d0:d6:lengthi1e${root}ee`)
   return Buffer.from(`d4:infod9:file treed${files}e12:meta versioni2e4:name4:root12:piece lengthi16384eee`)
 }
 
-/** A v2 torrent of one file with a hash for each of `count` pieces. */
+/** Returns a v2 torrent of one file with a hash for each of `count` pieces. */
 function layered(count: number): Buffer {
   const layer = Buffer.alloc(count * NODE_LENGTH, 'x')
   const hasher = new MerkleHasher()
@@ -92,7 +92,7 @@ async function openElsewhere(torrent: Buffer, path: string): Promise<Report> {
     let turns = 0
     const turn = () => {
       beat()
-      // not in each turn, as it takes as long as many of them
+      // not in each turn, because it takes as long as many turns
       if (++turns % 8 === 0) peak = Math.max(peak, rss())
       timer = setImmediate(turn)
     }
@@ -245,7 +245,7 @@ t.test('openMetainfo returns what parse returns', async t => {
   t.strictSame(await openMetainfo(odd), parse(odd))
 })
 
-/** Two files `a`, and all the names that the second could have. */
+/** Returns two files `a`, and all names that the second could get. */
 function numbered(index: number): string[] {
   return [index < 2 ? 'a' : `a (${index - 1})`]
 }

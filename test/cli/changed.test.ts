@@ -9,7 +9,7 @@ import { flipByte, nextTick } from '../helpers/other-program.ts'
 const PIECE_LENGTH = 65_536
 const CONTENT_LENGTH = 12 * PIECE_LENGTH
 
-/** Downloads slowly, and calls `change` with the files between two pieces. */
+/** Downloads slowly, and calls `change` with the path of the files between two pieces. */
 async function disturbed(t: Test, change: (out: string) => unknown) {
   const files = { a: CONTENT_LENGTH / 2, b: CONTENT_LENGTH / 2 }
   const { path, bytes, file } = await offer(t, { name: 'd', files, pieceLength: PIECE_LENGTH })
@@ -41,7 +41,7 @@ const changes: Record<string, (dir: string) => unknown> = {
 }
 
 for (const [what, change] of Object.entries(changes)) {
-  t.test(`${what} while it is downloaded: 0 means that the bytes are there`, async t => {
+  t.test(`${what} while it is downloaded: exit code 0 only with all bytes`, async t => {
     const { code, events, right } = await disturbed(t, change)
     t.equal(code, 0)
     t.ok(right())
@@ -53,7 +53,7 @@ for (const [what, change] of Object.entries(changes)) {
 }
 
 t.test(
-  'a file replaced by a symbolic link while it is downloaded: 4, and what it points to stays',
+  'a file replaced by a symbolic link while it is downloaded: exit code 4, and its target is unchanged',
   async t => {
     const { code, events, out } = await disturbed(t, dir => {
       fs.writeFileSync(join(dir, '..', 'theirs'), 'theirs')
@@ -66,13 +66,16 @@ t.test(
   },
 )
 
-t.test('the output directory removed while it is downloaded: 0 with the bytes, or 4 with a file', async t => {
-  const { code, events, right } = await disturbed(t, dir => fs.rmSync(join(dir, '..'), { recursive: true }))
-  if (code === 0) t.ok(right())
-  else t.match([code, events.at(-1)], [4, { message: /out\/d\// }])
-})
+t.test(
+  'an output directory removed during a download: exit code 0 with all bytes, or 4 with the name of a file',
+  async t => {
+    const { code, events, right } = await disturbed(t, dir => fs.rmSync(join(dir, '..'), { recursive: true }))
+    if (code === 0) t.ok(right())
+    else t.match([code, events.at(-1)], [4, { message: /out\/d\// }])
+  },
+)
 
-t.test('a file changed while it is shared: 4 at the end, and the file is named', async t => {
+t.test('a file changed while it is shared is named, and the exit code is 4', async t => {
   const { path } = await offer(t, {
     name: 'd',
     files: { a: PIECE_LENGTH, b: PIECE_LENGTH },

@@ -12,7 +12,7 @@ import { tsdl } from '../helpers/cli.ts'
 import { inProject } from '../helpers/project.ts'
 import { NO_TMUX, Tmux } from '../helpers/tmux.ts'
 
-/** Why a test of a program is skipped, or false. */
+/** Returns the reason to skip a test without a program, or false. */
 function without(program: string): string | false {
   try {
     execFileSync('sh', ['-c', `command -v ${program}`])
@@ -51,7 +51,7 @@ t.test('bash completes commands, flags, choices and directories', { skip: withou
   }
 })
 
-t.test('fish completes them', { skip: without('fish') }, async t => {
+t.test('fish completes commands, flags, choices and directories', { skip: without('fish') }, async t => {
   const cwd = t.testdir({ directory: {}, 'dinner.txt': '' })
   writeFileSync(join(cwd, 'script'), fishCompletion(CLI_COMMANDS))
   for (const [words, offered, notOffered] of COMPLETION_ROWS) {
@@ -61,30 +61,34 @@ t.test('fish completes them', { skip: without('fish') }, async t => {
   }
 })
 
-t.test('zsh completes them', { skip: without('zsh') || NO_TMUX }, async t => {
-  t.testdir()
-  const terminal = new Tmux(t)
-  for (const name of ['directory', 'dinner.txt', '_tsdl']) {
-    const path = join(t.testdirName, name)
-    if (name === 'directory') mkdirSync(path)
-    else writeFileSync(path, name === '_tsdl' ? zshCompletion(CLI_COMMANDS) : '')
-  }
-  terminal.type("clear; PS1='%% ' zsh -f", 'Enter')
-  terminal.type(
-    "PS1='%% '; fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D; clear; echo ready",
-    'Enter',
-  )
-  await terminal.waitFor(/^ready$/)
-  for (const [words, offered] of COMPLETION_ROWS) {
-    terminal.type(`tsdl ${words.join(' ')}`, 'Tab')
-    // the word itself is completed, or it is in a list of several
-    await terminal.waitFor(new RegExp(`(^|\\s)${offered}(/|\\s|$)`))
-    terminal.type('C-c')
-    terminal.type('clear', 'Enter')
-    await terminal.waitFor(/^% *$/)
-  }
-  t.pass('each was offered')
-})
+t.test(
+  'zsh completes commands, flags, choices and directories',
+  { skip: without('zsh') || NO_TMUX },
+  async t => {
+    t.testdir()
+    const terminal = new Tmux(t)
+    for (const name of ['directory', 'dinner.txt', '_tsdl']) {
+      const path = join(t.testdirName, name)
+      if (name === 'directory') mkdirSync(path)
+      else writeFileSync(path, name === '_tsdl' ? zshCompletion(CLI_COMMANDS) : '')
+    }
+    terminal.type("clear; PS1='%% ' zsh -f", 'Enter')
+    terminal.type(
+      "PS1='%% '; fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D; clear; echo ready",
+      'Enter',
+    )
+    await terminal.waitFor(/^ready$/)
+    for (const [words, offered] of COMPLETION_ROWS) {
+      terminal.type(`tsdl ${words.join(' ')}`, 'Tab')
+      // the word itself is completed, or it is in a list of several
+      await terminal.waitFor(new RegExp(`(^|\\s)${offered}(/|\\s|$)`))
+      terminal.type('C-c')
+      terminal.type('clear', 'Enter')
+      await terminal.waitFor(/^% *$/)
+    }
+    t.pass('each was offered')
+  },
+)
 
 t.test('every flag of every command is in each script', async t => {
   const scripts = [bashCompletion(CLI_COMMANDS), zshCompletion(CLI_COMMANDS)]
@@ -111,7 +115,7 @@ t.test('tsdl completion prints a script; docs/tsdl.1 is the manual page', async 
   t.equal(JSON.parse(readFileSync(inProject('package.json'), 'utf8')).man, './docs/tsdl.1')
 })
 
-t.test('mandoc has nothing to say about the manual page', { skip: without('mandoc') }, async t => {
+t.test('mandoc reports no fault in the manual page', { skip: without('mandoc') }, async t => {
   const lint = `mandoc -T lint -W warning ${inProject('docs/tsdl.1')} | grep -v 'missing date' || true`
   t.equal(run('sh', ['-c', lint], '/'), '')
 })

@@ -31,7 +31,7 @@ t.test('tsdl config prints values with their sources; secrets are hidden', async
   t.notMatch(json.stdout.toString(), /sesame/)
 })
 
-t.test('what tsdl config prints is a configuration file', async t => {
+t.test('the output of tsdl config is a valid configuration file', async t => {
   const dir = t.testdir({ 'c.toml': 'peer = ["127.0.0.1:1"]\ndht = false\n[seed]\nup = 3' })
   const first = await tsdl(['config'], { env: { TSDL_CONFIG: join(dir, 'c.toml') } })
   writeFileSync(join(dir, 'd.toml'), first.stdout)
@@ -50,7 +50,7 @@ t.test('what tsdl config prints is a configuration file', async t => {
   )
 })
 
-t.test('a download uses the file, and a flag precedes it', async t => {
+t.test('a download uses the configuration file, and a flag precedes it', async t => {
   const made = await offer(t)
   const dir = join(t.testdirName, 'home')
   mkdirSync(join(dir, 'tsdl'), { recursive: true })
@@ -64,7 +64,7 @@ t.test('a download uses the file, and a flag precedes it', async t => {
 })
 
 t.test(
-  'an invalid configuration ends every command with 2; a missing one is none, unless it was named',
+  'an invalid configuration file ends every command with exit code 2, and so does a missing file that was named',
   async t => {
     const dir = t.testdir({ 'bad.toml': '\nup = "fast"\n', 'long.toml': '#'.repeat(70_000) })
     const run = (TSDL_CONFIG: string) => tsdl(['config'], { env: { TSDL_CONFIG } })

@@ -8,11 +8,11 @@ import t from 'tap'
 import { offer, type RunOptions, tsdl } from '../helpers/cli.ts'
 
 interface Daemon {
-  /** Resolves with the next event of this name that was not awaited yet. */
-  // biome-ignore lint/suspicious/noExplicitAny: whatever is there, to be looked at
+  /** Resolves with the next event of this name that was not returned before. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read any field of an event
   event(name: string): Promise<any>
   readonly child: ChildProcess
-  /** Ends it with a signal. Resolves with its exit code. */
+  /** Ends the daemon with a signal. Resolves with its exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>
 }
 
@@ -20,9 +20,9 @@ interface Test {
   teardown(call: () => unknown): unknown
 }
 
-/** Starts a daemon, which is killed at the end of the test if it runs then. */
+/** Starts a daemon, which is killed at the end of the test if it still runs. */
 async function start(t: Test, args: readonly string[], options: RunOptions = {}): Promise<Daemon> {
-  // biome-ignore lint/suspicious/noExplicitAny: whatever is there, to be looked at
+  // biome-ignore lint/suspicious/noExplicitAny: tests read any field of an event
   const events: any[] = []
   let wake = () => {}
   let child: ChildProcess | undefined
@@ -60,11 +60,12 @@ async function start(t: Test, args: readonly string[], options: RunOptions = {})
   }
 }
 
-// tap removes the directory of a test before the teardowns that are registered after `testdir`, and drops these if that
-// fails. A daemon would still write to the directory then. With one teardown before it, all of them come first.
+// tap removes the directory of a test before it runs the teardowns that were registered after `testdir`, and skips them
+// if the removal fails. A daemon would still write to the directory then. After one earlier teardown, all of them run
+// before it.
 t.beforeEach(t => t.teardown(() => {}))
 
-t.test('torrents go on after SIGTERM, and after SIGKILL, and are completed once', async t => {
+t.test('torrents continue after SIGTERM and after SIGKILL, and are completed once', async t => {
   const dir = t.testdir()
   const peers = await offer(t)
   const args = ['--state', join(dir, 'state'), '-o', join(dir, 'out')]
@@ -93,7 +94,7 @@ t.test('a second daemon on a state directory is refused', async t => {
   await third.event('ready')
 })
 
-t.test('a watch directory adds torrents and links, once they are written', async t => {
+t.test('files and links in a watch directory are added when they are completely written', async t => {
   const dir = t.testdir({ watch: {} })
   const peers = await offer(t)
   const daemon = await start(t, [
@@ -112,7 +113,7 @@ t.test('a watch directory adds torrents and links, once they are written', async
   t.match(await daemon.event('added'), { infoHash: '7'.repeat(40) })
   await writeFile(path, peers.torrent)
   t.match(await daemon.event('added'), { name: 'content.bin' })
-  daemon.child.kill('SIGHUP') // it has looked when it has reloaded
+  daemon.child.kill('SIGHUP') // a reload includes a scan of the watch directory
   await daemon.event('reloaded')
   t.strictSame((await readdir(join(dir, 'watch'))).sort(), [
     'a.torrent.added',
@@ -121,7 +122,7 @@ t.test('a watch directory adds torrents and links, once they are written', async
   ])
 })
 
-t.test('a hook gets what happened in its environment, and no shell sees it', async t => {
+t.test('a hook gets the event in its environment, and no shell interprets it', async t => {
   const dir = t.testdir({
     hook: '#!/bin/sh\nprintf "%s %s|" "$TSDL_EVENT" "$TSDL_NAME" >> "$LOG"\n',
     cwd: {},
@@ -167,25 +168,28 @@ t.test('SIGHUP reads the configuration again', async t => {
   t.equal(await daemon.end(), 143)
 })
 
-t.test('a service manager passes a socket, and hears when the daemon is ready and stops', async t => {
-  const dir = t.testdir({ bin: { 'systemd-notify': '#!/bin/sh\nshift\necho "$@" >> "$LOG"\n' }, sock: {} })
-  await chmod(join(dir, 'bin', 'systemd-notify'), 0o755)
-  const server: Server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  const daemon = await start(t, ['--state', join(dir, 's')], {
-    env: {
-      ...{ NOTIFY_SOCKET: '/nowhere', LOG: join(dir, 'log'), LISTEN_FDS: '1' },
-      PATH: `${join(dir, 'bin')}:${process.env.PATH}`,
-    },
-    descriptor: (server as unknown as { _handle: { fd: number } })._handle.fd,
-  })
-  server.close() // only the daemon accepts connections from now on
-  t.equal((await daemon.event('ready')).url, `http://127.0.0.1:${port}/`)
-  t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200)
-  await daemon.end()
-  t.equal(await readFile(join(dir, 'log'), 'utf8'), 'READY=1\nSTOPPING=1\n')
-})
+t.test(
+  'the daemon takes a socket from a service manager, and notifies it when it is ready and when it stops',
+  async t => {
+    const dir = t.testdir({ bin: { 'systemd-notify': '#!/bin/sh\nshift\necho "$@" >> "$LOG"\n' }, sock: {} })
+    await chmod(join(dir, 'bin', 'systemd-notify'), 0o755)
+    const server: Server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const daemon = await start(t, ['--state', join(dir, 's')], {
+      env: {
+        ...{ NOTIFY_SOCKET: '/nowhere', LOG: join(dir, 'log'), LISTEN_FDS: '1' },
+        PATH: `${join(dir, 'bin')}:${process.env.PATH}`,
+      },
+      descriptor: (server as unknown as { _handle: { fd: number } })._handle.fd,
+    })
+    server.close() // only the daemon accepts connections from now on
+    t.equal((await daemon.event('ready')).url, `http://127.0.0.1:${port}/`)
+    t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200)
+    await daemon.end()
+    t.equal(await readFile(join(dir, 'log'), 'utf8'), 'READY=1\nSTOPPING=1\n')
+  },
+)
 
 t.test('invalid arguments and state are refused', async t => {
   const dir = t.testdir({ file: 'x' })

@@ -106,7 +106,7 @@ t.test('invalid combinations of options are rejected before the download begins'
   }
 })
 
-/** `tsdl SOURCE -C out >> out`, with `out` as it is. */
+/** Runs `tsdl SOURCE -C out >> out` with the existing `out`. */
 async function continued(t: Test, { path }: PeerPieces, out: string, ...args: string[]): Promise<Ran> {
   const fd = openSync(out, 'a')
   t.teardown(() => closeSync(fd))
@@ -171,14 +171,17 @@ t.test(
   },
 )
 
-t.test('--digest: of each file, as sha256sum writes it, to a directory as well', async t => {
-  const { path, file } = await offer(t, { files: MANY_FILES, name: 'many' })
-  const dir = join(t.testdirName, 'dir')
-  const { code, stderr } = await tsdl([path, '-o', dir, '-q', '--digest', 'sha256'])
-  t.equal(code, 0, stderr)
-  const right = Object.keys(MANY_FILES).map((name, index) => `${sha256(file(index))}  many/${name}\n`)
-  t.equal(stderr, right.join(''))
-})
+t.test(
+  '--digest prints the digest of each file in the format of sha256sum, also with a directory',
+  async t => {
+    const { path, file } = await offer(t, { files: MANY_FILES, name: 'many' })
+    const dir = join(t.testdirName, 'dir')
+    const { code, stderr } = await tsdl([path, '-o', dir, '-q', '--digest', 'sha256'])
+    t.equal(code, 0, stderr)
+    const right = Object.keys(MANY_FILES).map((name, index) => `${sha256(file(index))}  many/${name}\n`)
+    t.equal(stderr, right.join(''))
+  },
+)
 
 t.test('done names the sources of each file and their bytes', async t => {
   const { path, peer } = await offer(t, { files: MANY_FILES, name: 'many' })

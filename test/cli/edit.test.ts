@@ -24,7 +24,7 @@ const TORRENT_DATA = Buffer.from(
   }),
 )
 
-/** A v2 torrent with piece layers, and nothing after its info but these. */
+/** A v2 torrent with piece layers as the only key after `info`. */
 async function createV2(): Promise<Buffer> {
   const read = async function* () {
     yield Buffer.alloc(100_000, 'v2')
@@ -33,7 +33,7 @@ async function createV2(): Promise<Buffer> {
   return (await create({ name: 'v2', files, format: 'v2', pieceLength: 16_384 })).torrent
 }
 
-t.test('edit: trackers, web seeds and comment change; info and all other bytes stay', async t => {
+t.test('edit changes trackers, web seeds and comment, and keeps info and all other bytes', async t => {
   const edited = await editTorrent(TORRENT_DATA, {
     trackers: [['http://b.example/announce', 'udp://c.example:1'], ['udp://d.example:1']],
     webSeeds: ['http://v.example/x'],
@@ -53,14 +53,14 @@ t.test('edit: trackers, web seeds and comment change; info and all other bytes s
   await t.rejects(editTorrent(TORRENT_DATA.subarray(0, 50), {}), { name: 'InputError' })
 })
 
-t.test('edit: piece layers, of which the keys are binary, stay', async t => {
+t.test('edit keeps piece layers, which have binary keys', async t => {
   const torrent = await createV2()
   const edited = await editTorrent(torrent, { comment: 'new' })
   t.ok(parse(edited).infoHashV2?.equals(parse(torrent).infoHashV2!))
   t.ok((await editTorrent(edited, { comment: '' })).equals(await editTorrent(torrent, { comment: '' })))
 })
 
-t.test('tsdl edit: in place, to a file, and from standard input', async t => {
+t.test('tsdl edit changes a file in place, writes another file, and reads standard input', async t => {
   const cwd = t.testdir({})
   writeFileSync(join(cwd, 'x.torrent'), TORRENT_DATA)
   const inPlace = await tsdl(['edit', 'x.torrent', '--no-tracker', '--comment', 'hi'], { cwd })
@@ -82,7 +82,7 @@ t.test('tsdl edit: in place, to a file, and from standard input', async t => {
 })
 
 t.test(
-  'create: files are excluded, a source changes the info-hash, content comes from standard input',
+  'create excludes files, changes the info-hash with --source, and reads content from standard input',
   async t => {
     const cwd = t.testdir({ d: { a: 'a', 'b.tmp': 'b', sub: { 'c.tmp': 'c', e: 'e' } } })
     const args = ['create', 'd', '--no-date', '--exclude', '*.tmp']
@@ -110,7 +110,7 @@ t.test(
   },
 )
 
-t.test('info --magnet prints a link, and JSON has it', async t => {
+t.test('info --magnet prints a link, and info --json contains it', async t => {
   const [link, json] = await Promise.all([
     tsdl(['info', '-', '--magnet'], { stdin: TORRENT_DATA }),
     tsdl(['info', '-', '--json'], { stdin: TORRENT_DATA }),

@@ -32,7 +32,7 @@ t.test('demo: a fresh machine gets the right bytes', async t => {
   t.equal(lines.at(-1), `sha256 ${digest}  tsdl-demo.bin`)
 })
 
-t.test('standard output, a pipe: the bytes and nothing else', async t => {
+t.test('a pipe as standard output gets the bytes and nothing else', async t => {
   const { path, bytes } = await offer(t)
   for (const args of [[path], ['get', path, '-o', '-', '--memory', '64K']]) {
     const { code, stdout, stderr } = await tsdl(args)
@@ -41,19 +41,19 @@ t.test('standard output, a pipe: the bytes and nothing else', async t => {
   }
 })
 
-t.test('standard output: progress is reported during the download', async t => {
+t.test('progress is reported during a download to standard output', async t => {
   const { path, bytes } = await offer(t)
   const run = await tsdl([path, '--json', '--down', '60K'])
   t.equal(run.code, 0, run.stderr)
   const reports = eventsOf(run).filter(({ event }) => event === 'progress')
   t.ok(reports.length >= 1, `${reports.length} reports of progress`)
   t.match(reports[0], { total: bytes.length, peers: 1 })
-  // sometimes the limit is `reader`, when it has just received a piece
+  // the limit is `reader` at times, when the reader has just received a piece
   t.ok(reports.some(({ limit }) => limit === 'network'))
   t.ok(reports[0].verified > 0 && reports[0].verified < bytes.length)
 })
 
-t.test('standard output, a file', async t => {
+t.test('a file as standard output gets all bytes', async t => {
   const { path, bytes } = await offer(t)
   const out = join(t.testdirName, 'out')
   const fd = openSync(out, 'w')
@@ -83,7 +83,7 @@ t.test('a second download to a directory verifies the files and downloads nothin
   t.match(eventsOf(again).at(-1), { event: 'done', verified: bytes.length, downloaded: 0, wasted: 0 })
 })
 
-t.test('a directory of many files, empty ones as well', async t => {
+t.test('a torrent of many files is saved to a directory, with its empty files', async t => {
   const { path, metainfo, file } = await offer(t, { files: MANY_FILES, name: 'many' })
   const dir = join(t.testdirName, 'out')
   const { code, stderr } = await tsdl([path, '-o', dir, '--sequential'])
@@ -94,7 +94,7 @@ t.test('a directory of many files, empty ones as well', async t => {
   }
 })
 
-t.test('--file: one of many to standard output', async t => {
+t.test('--file writes one of many files to standard output', async t => {
   const { path, file } = await offer(t, { files: MANY_FILES, name: 'many' })
   for (const [want, index] of [
     ['1', 1],
@@ -107,7 +107,7 @@ t.test('--file: one of many to standard output', async t => {
   }
 })
 
-t.test('--file into a directory: nothing else is made', async t => {
+t.test('--file creates no other file in a directory', async t => {
   const { path, file } = await offer(t, { files: MANY_FILES, name: 'many' })
   const dir = join(t.testdirName, 'out')
   const { code } = await tsdl([path, '-o', dir, '--file', '*.bin', '--json'])
@@ -117,7 +117,7 @@ t.test('--file into a directory: nothing else is made', async t => {
   t.ok(readFileSync(join(dir, 'many/sub/b.bin')).equals(file(1)))
 })
 
-t.test('--json: metadata first, done last, all on standard error', async t => {
+t.test('--json writes events to standard error, metadata first and done last', async t => {
   const { path, bytes, metainfo } = await offer(t, { files: MANY_FILES, name: 'many' })
   const ran = await tsdl([path, '-o', join(t.testdirName, 'out'), '--json', '--file', 'a.txt'])
   const events = eventsOf(ran)
@@ -143,7 +143,7 @@ t.test('--json: metadata first, done last, all on standard error', async t => {
   for (const event of events) t.type(event.time, 'number')
 })
 
-t.test('SOURCE on standard input, and from a web server', async t => {
+t.test('SOURCE is read from standard input and from a web server', async t => {
   const { torrent, bytes } = await offer(t)
   const server = createServer((request, response) => {
     if (request.url === '/x.torrent') response.end(torrent)
@@ -173,7 +173,7 @@ t.test('--peer works without a tracker; the failed tracker is a warning', async 
   t.match(lines[0], /^tsdl: warning: tracker .*connection refused/)
 })
 
-t.test('--no-tracker asks none', async t => {
+t.test('--no-tracker contacts no tracker', async t => {
   const { path } = await offer(t)
   const { code, lines } = await tsdl([path, '--no-tracker', '--timeout', '500ms'])
   t.equal(code, 3)
@@ -181,7 +181,7 @@ t.test('--no-tracker asks none', async t => {
   t.notOk(existsSync(join(t.testdirName, 'content.bin')))
 })
 
-t.test('with nothing but a node of the DHT the seed is found there', async t => {
+t.test('one node of the DHT is enough to find the seed', async t => {
   const { Dht } = await import('../../src/dht/dht.ts')
   const { path, peer, bytes, metainfo } = await offer(t, { trackers: [] })
   const first = await new Dht({ bind: '127.0.0.1', bootstrap: [] }).start()

@@ -15,29 +15,32 @@ t.test('a download names what it saved; run again it says that this is complete'
   t.match(eventsOf(json).at(-1), { event: 'done', output: 'out/content.bin' })
 })
 
-t.test('a signal: what is kept, and the command that goes on, which does', async t => {
-  const made = await offer(t, { files: { '': 400_000 } })
-  const cwd = t.testdirName
-  const args = [made.path, '-o', 'my out', '--down', '100K']
-  const interrupted = await tsdl([...args, '--json'], {
-    cwd,
-    started: child =>
-      child.stderr!.on('data', chunk => {
-        if (/"event":"progress".*"verified":[1-9]/.test(chunk)) child.kill('SIGINT')
-      }),
-  })
-  t.equal(interrupted.code, 130)
-  const { advice } = eventsOf(interrupted).at(-1)
-  t.match(
-    advice,
-    /^interrupted: \d+\.\d% of my out\/content\.bin is kept; to go on, run this again: tsdl .* -o 'my out' /,
-  )
-  const done = await tsdl(args.slice(0, 3), { cwd })
-  t.equal(done.code, 0)
-  t.ok(readFileSync(join(cwd, 'my out/content.bin')).equals(made.bytes))
-})
+t.test(
+  'after a signal the message says what is kept, and the command that it names continues the download',
+  async t => {
+    const made = await offer(t, { files: { '': 400_000 } })
+    const cwd = t.testdirName
+    const args = [made.path, '-o', 'my out', '--down', '100K']
+    const interrupted = await tsdl([...args, '--json'], {
+      cwd,
+      started: child =>
+        child.stderr!.on('data', chunk => {
+          if (/"event":"progress".*"verified":[1-9]/.test(chunk)) child.kill('SIGINT')
+        }),
+    })
+    t.equal(interrupted.code, 130)
+    const { advice } = eventsOf(interrupted).at(-1)
+    t.match(
+      advice,
+      /^interrupted: \d+\.\d% of my out\/content\.bin is kept; to go on, run this again: tsdl .* -o 'my out' /,
+    )
+    const done = await tsdl(args.slice(0, 3), { cwd })
+    t.equal(done.code, 0)
+    t.ok(readFileSync(join(cwd, 'my out/content.bin')).equals(made.bytes))
+  },
+)
 
-t.test('a directory that cannot be created: cannot write, exit code 4', async t => {
+t.test('a directory that cannot be created ends a download with exit code 4', async t => {
   const { path } = await offer(t, { trackers: [] })
   const cwd = t.testdirName
   writeFileSync(join(cwd, 'file'), 'x')

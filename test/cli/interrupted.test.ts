@@ -9,7 +9,7 @@ import { inProject } from '../helpers/project.ts'
 const MiB = 1 << 20
 const CLI_PATH = inProject('dist/cli.js')
 
-/** Shares a file at 600 KiB a second. Returns its address, and the number of bytes that it has sent. */
+/** Shares a file at 600 KiB per second. Returns the address, and the number of sent bytes. */
 async function slowSeed(t: Test, dir: string, torrent: string, content: string) {
   const args = [
     CLI_PATH,
@@ -47,7 +47,7 @@ async function slowSeed(t: Test, dir: string, torrent: string, content: string) 
   await wait(() => address() !== undefined)
   return {
     address: address()!,
-    /** Bytes of blocks in the next report. */
+    /** Returns the bytes of blocks in the next report. */
     async uploaded() {
       const { length } = text
       await wait(() => text.slice(length).split('"event":"progress"').length > 2)

@@ -12,7 +12,7 @@ t.jobs = 2
 const hashOf = ({ metainfo }: PeerPieces) => metainfo.infoHash.toString('hex')
 const linkOf = (offered: PeerPieces, rest = '') => `magnet:?xt=urn:btih:${hashOf(offered)}${rest}`
 const trackerOf = ({ metainfo }: PeerPieces) => `&tr=${encodeURIComponent(metainfo.trackers[0]![0]!)}`
-/** For commands that the helper does not keep on this machine. */
+/** Options of commands to which the helper does not add them, so that they contact only this machine. */
 const ALONE_COMMAND = ['--no-dht', '--no-lsd']
 
 t.test('a magnet link alone is enough to download to standard output', async t => {
@@ -23,7 +23,7 @@ t.test('a magnet link alone is enough to download to standard output', async t =
   t.match(eventsOf(ran)[0], { event: 'metadata', name: 'content.bin', infoHash: hashOf(offered) })
 })
 
-t.test('an info-hash is one as well, with a peer that is named; so is a peer in a link', async t => {
+t.test('an info-hash with --peer is enough, and so is a link that names a peer', async t => {
   const offered = await offer(t)
   for (const args of [
     [hashOf(offered), '--peer', offered.peer],
@@ -36,7 +36,7 @@ t.test('an info-hash is one as well, with a peer that is named; so is a peer in 
   }
 })
 
-t.test('a link selects files (BEP 53), and --file others', async t => {
+t.test('a link selects files (BEP 53), and --file overrides it', async t => {
   const offered = await offer(t, { name: 'dir', files: { a: 20_000, b: 30_000, c: 40_000 } })
   const link = linkOf(offered, `&x.pe=${offered.peer}`)
   const one = await tsdl([`${link}&so=1`, '-q'])
@@ -90,7 +90,7 @@ t.test('offline, a link is answered from the link alone', async t => {
   t.equal(`${text.stdout}`, `v2         ${'cd'.repeat(32)}\n`)
 })
 
-t.test('verify takes a link', async t => {
+t.test('verify accepts a link', async t => {
   const offered = await offer(t)
   const path = join(t.testdirName, 'content.bin')
   writeFileSync(path, offered.bytes)
@@ -98,7 +98,7 @@ t.test('verify takes a link', async t => {
   t.equal(code, 0, stderr)
 })
 
-t.test('an invalid link is rejected with its value, before any peer is asked', async t => {
+t.test('an invalid link is rejected with its value, before a peer is contacted', async t => {
   for (const [source, message] of [
     ['magnet:?xt=urn:btih:123', /got "123"/],
     ['magnet:?xt=urn:btmh:1220abc', /got "1220abc"/],
@@ -109,7 +109,7 @@ t.test('an invalid link is rejected with its value, before any peer is asked', a
   }
 })
 
-t.test('without peers the metadata is given up, with the reason', async t => {
+t.test('without peers the wait for the metadata ends with the reason', async t => {
   const hash = 'ab'.repeat(20)
   const alone = await tsdl([hash, '--timeout', '300ms', '-o', '-'])
   t.equal(alone.code, 3)
@@ -171,7 +171,7 @@ t.test('a link (xs, as) causes no request to a server of this machine, unless th
   t.same(asked, ['/get?id=1'])
 })
 
-t.test('a .torrent that the link names is taken, if it is the right one (xs)', async t => {
+t.test('the .torrent that a link names (xs) is used if its info-hash matches', async t => {
   const [offered, another] = [await offer(t), await offer(t, { name: 'another' })]
   const right = await webServer(t, offered.torrent)
   const ran = await tsdl([linkOf(offered, `&xs=${right}`), '-q'])

@@ -13,7 +13,7 @@ import { webServer } from '../helpers/web-server.ts'
 
 const jsonOf = ({ stdout }: { stdout: Buffer }) => JSON.parse(stdout.toString())
 
-t.test('create, then info', async t => {
+t.test('info shows what create wrote', async t => {
   const cwd = t.testdir({ album: { 'b.txt': 'two', 'a.txt': 'one', sub: { empty: '' } } })
   const made = await tsdl(
     [
@@ -61,7 +61,7 @@ t.test('create, then info', async t => {
   t.match(text.stdout.toString(), /^name {7}album\n[\s\S]*album\/sub\/empty\n$/)
 })
 
-t.test('create --format, then info: both info-hashes and the roots of files', async t => {
+t.test('info shows both info-hashes and the roots of files for each --format', async t => {
   const cwd = t.testdir({ album: { 'a.txt': 'one', empty: '' } })
   for (const format of ['hybrid', 'v2']) {
     const made = await tsdl(['create', 'album', '--no-date', '--format', format], { cwd })
@@ -92,7 +92,7 @@ t.test('a v2 torrent without piece layers needs a peer that sends them', async t
   })
 })
 
-t.test('create --no-date: same input, same bytes, also to standard output', async t => {
+t.test('create --no-date writes the same bytes for the same input, also to standard output', async t => {
   const cwd = t.testdir({ file: 'content' })
   const [one, two, other] = await Promise.all([
     tsdl(['create', 'file', '--no-date'], { cwd }),
@@ -105,7 +105,7 @@ t.test('create --no-date: same input, same bytes, also to standard output', asyn
   t.equal(parse(other.stdout).name, 'other')
 })
 
-t.test('create: invalid options and inputs', async t => {
+t.test('create rejects invalid options and inputs', async t => {
   const cwd = t.testdir({ file: 'content', none: {} })
   const rows: [string[], number, RegExp][] = [
     [['nope'], 2, /^tsdl: cannot read nope: no such file or directory$/],
@@ -129,7 +129,7 @@ t.test('create: invalid options and inputs', async t => {
   )
 })
 
-t.test('info: what a torrent says cannot steer a terminal', async t => {
+t.test('info escapes control characters of a torrent', async t => {
   const evil = 'a\u001b[31mb\u0007c\u009bd\u202ee\nf'
   const torrent = encode({
     comment: evil,
@@ -149,7 +149,7 @@ t.test('info: what a torrent says cannot steer a terminal', async t => {
   t.match(jsonOf(json), { comment: evil, nodes: ['router.example:6881', '[::1]:1'] })
 })
 
-t.test('verify: 0 only if all is right', async t => {
+t.test('verify exits with 0 only if every byte is right', async t => {
   const cwd = t.testdir({ album: { a: 'x'.repeat(20_000), b: 'y'.repeat(20_000) }, away: {} })
   const { stdout: torrent } = await tsdl(['create', 'album', '--no-date'], { cwd })
   writeFileSync(join(cwd, 'x.torrent'), torrent)
@@ -203,7 +203,7 @@ t.test('verify names the wrong bytes of a v2 or hybrid torrent: blocks if pieces
   }
 })
 
-t.test('verify --blocks names the wrong blocks of large pieces, by hashes of one seed', async t => {
+t.test('verify --blocks names the wrong blocks of large pieces, with hashes from one seed', async t => {
   const bytes = noise(200_000, 7)
   const cwd = t.testdir({ d: { a: bytes } })
   await tsdl(['create', 'd/a', '-o', 'x.torrent', '--piece-length', '64K', '--format', 'hybrid'], { cwd })
@@ -260,33 +260,36 @@ t.test('-C continues a file of a v2 torrent after its complete pieces', async t 
   t.match(await tsdl([...args, '-C', 'part'], { cwd }), { code: 4, stderr: /differs from byte 0 on/ })
 })
 
-t.test('info --scrape: what each tracker counts or why it does not; 0 if any answered, else 3', async t => {
-  const cwd = t.testdir({ x: 'one' })
-  const udp = await udpTracker(t)
-  const dead = 'http://127.0.0.1:1/announce'
-  const make = (name: string, ...trackers: string[]) =>
-    tsdl(['create', 'x', '-o', name, ...trackers.flatMap(url => ['--tracker', url])], { cwd })
-  await Promise.all([make('both.torrent', dead, udp.url), make('dead.torrent', dead), make('none.torrent')])
-  const [json, text, gone, none, both] = await Promise.all([
-    tsdl(['info', 'both.torrent', '--json', '--scrape'], { cwd }),
-    tsdl(['info', 'both.torrent', '--scrape'], { cwd }),
-    tsdl(['info', 'dead.torrent', '--scrape'], { cwd }),
-    tsdl(['info', 'none.torrent', '--scrape'], { cwd }),
-    tsdl(['info', 'none.torrent', '--scrape', '--offline'], { cwd }),
-  ])
-  t.match(json, { code: 0, stderr: '' })
-  t.strictSame(jsonOf(json).scrape, [
-    { tracker: dead, error: { code: 'ERR_TRACKER', message: `tracker ${dead}: connection refused` } },
-    { tracker: udp.url, complete: 1, incomplete: 3, downloaded: 2 },
-  ])
-  t.equal(text.code, 0)
-  t.match(
-    text.stdout.toString(),
-    `scrape     ${dead}: connection refused\n           ${udp.url}: seeds 1, leeches 3, downloads 2\n`,
-  )
-  t.equal(gone.code, 3)
-  t.match(gone.stdout.toString(), 'connection refused')
-  t.equal(none.code, 3)
-  t.match(none.stdout.toString(), 'scrape     no tracker')
-  t.match(both, { code: 2, stderr: /--scrape.*--offline/ })
-})
+t.test(
+  'info --scrape shows the counts or the error of each tracker, and exits with 0 if one answered, else 3',
+  async t => {
+    const cwd = t.testdir({ x: 'one' })
+    const udp = await udpTracker(t)
+    const dead = 'http://127.0.0.1:1/announce'
+    const make = (name: string, ...trackers: string[]) =>
+      tsdl(['create', 'x', '-o', name, ...trackers.flatMap(url => ['--tracker', url])], { cwd })
+    await Promise.all([make('both.torrent', dead, udp.url), make('dead.torrent', dead), make('none.torrent')])
+    const [json, text, gone, none, both] = await Promise.all([
+      tsdl(['info', 'both.torrent', '--json', '--scrape'], { cwd }),
+      tsdl(['info', 'both.torrent', '--scrape'], { cwd }),
+      tsdl(['info', 'dead.torrent', '--scrape'], { cwd }),
+      tsdl(['info', 'none.torrent', '--scrape'], { cwd }),
+      tsdl(['info', 'none.torrent', '--scrape', '--offline'], { cwd }),
+    ])
+    t.match(json, { code: 0, stderr: '' })
+    t.strictSame(jsonOf(json).scrape, [
+      { tracker: dead, error: { code: 'ERR_TRACKER', message: `tracker ${dead}: connection refused` } },
+      { tracker: udp.url, complete: 1, incomplete: 3, downloaded: 2 },
+    ])
+    t.equal(text.code, 0)
+    t.match(
+      text.stdout.toString(),
+      `scrape     ${dead}: connection refused\n           ${udp.url}: seeds 1, leeches 3, downloads 2\n`,
+    )
+    t.equal(gone.code, 3)
+    t.match(gone.stdout.toString(), 'connection refused')
+    t.equal(none.code, 3)
+    t.match(none.stdout.toString(), 'scrape     no tracker')
+    t.match(both, { code: 2, stderr: /--scrape.*--offline/ })
+  },
+)

@@ -14,7 +14,7 @@ import { anyCharacter } from '../helpers/any-character.ts'
 import { tsdl } from '../helpers/cli.ts'
 import { inProject } from '../helpers/project.ts'
 
-/** Names that one system, or one client, does not take as they are; as bytes, since Linux takes any but 0 and `/`. */
+/** Names that some system or client changes. They are bytes, because Linux allows all but 0 and `/`. */
 const oddNames = fc.constantFrom(
   'a\\b',
   'a_b',
@@ -77,7 +77,7 @@ const name = fc
   )
 const textName = oddNames.filter(text => !/[/\0]/.test(text))
 
-/** Writes a file, unless something is in the way: a file where it needs a directory, or the other way round. */
+/** Writes a file, unless a file is in place of one of its directories or a directory in its place. */
 function write(root: string, names: readonly Buffer[], content: string): void {
   const path = Buffer.concat([Buffer.from(root), ...names.flatMap(one => [Buffer.from('/'), one])])
   try {
@@ -89,53 +89,63 @@ function write(root: string, names: readonly Buffer[], content: string): void {
   }
 }
 
-t.test('a torrent of any tree matches the tree, with either option and by either path', async t => {
-  const base = await mkdtemp(join(tmpdir(), 'tsdl-names-'))
-  t.teardown(() => rmSync(base, { recursive: true, force: true }))
-  const hashPool = new HashPool({ threads: 1 })
-  t.teardown(() => hashPool.close())
-  let run = 0
-  await fc.assert(
-    fc.asyncProperty(
-      textName,
-      fc.array(fc.array(name, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 8 }),
-      fc.boolean(),
-      async (rootName, tree, portableNames) => {
-        const around = join(base, String(run++))
-        const root = join(around, rootName)
-        mkdirSync(root, { recursive: true })
-        tree.forEach((names, index) => {
-          write(root, names, `content of ${index}`.repeat(index + 1))
-        })
-        const { torrent } = await createFromPath(root, { hashPool, name: rootName, pieceLength: 64 })
-        const metainfo = parse(torrent, { portableNames })
-        for (const path of [root, around]) {
-          const located = await locate(metainfo, path, { portableNames })
-          const storage = new FileStorage(located.metainfo, { directory: located.directory })
-          const verified = await check({ metainfo: located.metainfo, storage })
-          await storage.close()
-          if (!verified.full) {
-            const paths = located.metainfo.files.map(file => file.path)
-            throw new Error(`${verified.count} of ${verified.size} at ${path}: ${JSON.stringify(paths)}`)
+t.test(
+  'a torrent of any tree of names is verified against that tree, with and without portable names',
+  async t => {
+    const base = await mkdtemp(join(tmpdir(), 'tsdl-names-'))
+    t.teardown(() => rmSync(base, { recursive: true, force: true }))
+    const hashPool = new HashPool({ threads: 1 })
+    t.teardown(() => hashPool.close())
+    let run = 0
+    await fc.assert(
+      fc.asyncProperty(
+        textName,
+        fc.array(fc.array(name, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 8 }),
+        fc.boolean(),
+        async (rootName, tree, portableNames) => {
+          const around = join(base, String(run++))
+          const root = join(around, rootName)
+          mkdirSync(root, { recursive: true })
+          tree.forEach((names, index) => {
+            write(root, names, `content of ${index}`.repeat(index + 1))
+          })
+          const { torrent } = await createFromPath(root, { hashPool, name: rootName, pieceLength: 64 })
+          const metainfo = parse(torrent, { portableNames })
+          for (const path of [root, around]) {
+            const located = await locate(metainfo, path, { portableNames })
+            const storage = new FileStorage(located.metainfo, { directory: located.directory })
+            const verified = await check({ metainfo: located.metainfo, storage })
+            await storage.close()
+            if (!verified.full) {
+              const paths = located.metainfo.files.map(file => file.path)
+              throw new Error(`${verified.count} of ${verified.size} at ${path}: ${JSON.stringify(paths)}`)
+            }
           }
-        }
-        rmSync(around, { recursive: true })
-      },
-    ),
-    { numRuns: 100 },
-  )
-})
+          rmSync(around, { recursive: true })
+        },
+      ),
+      { numRuns: 100 },
+    )
+  },
+)
 
-t.test('create and verify, from the command line', async t => {
-  const cwd = t.testdir({ 'What? A: "Film"': { 'AC\\DC.mp3': 'one', 'dot.': 'two', 'new\nline': 'three' } })
-  const made = await tsdl(['create', 'What? A: "Film"', '-o', 'x.torrent'], { cwd })
-  t.equal(made.code, 0)
-  for (const path of ['.', 'What? A: "Film"'])
-    for (const option of [[], ['--portable-names']])
-      t.match(await tsdl(['verify', 'x.torrent', path, ...option], { cwd }), { code: 0 }, `${path} ${option}`)
-})
+t.test(
+  'verify finds every file of a torrent with unusual names, with and without --portable-names',
+  async t => {
+    const cwd = t.testdir({ 'What? A: "Film"': { 'AC\\DC.mp3': 'one', 'dot.': 'two', 'new\nline': 'three' } })
+    const made = await tsdl(['create', 'What? A: "Film"', '-o', 'x.torrent'], { cwd })
+    t.equal(made.code, 0)
+    for (const path of ['.', 'What? A: "Film"'])
+      for (const option of [[], ['--portable-names']])
+        t.match(
+          await tsdl(['verify', 'x.torrent', path, ...option], { cwd }),
+          { code: 0 },
+          `${path} ${option}`,
+        )
+  },
+)
 
-t.test('names as this system takes them, or as every system does', async t => {
+t.test('paths are those of this system, or with --portable-names those of every system', async t => {
   const torrent = inProject('fixtures/windows-only-names.torrent')
   const paths = async (...options: string[]) => {
     const { stdout } = await tsdl(['info', torrent, '--json', ...options])
@@ -151,7 +161,7 @@ t.test('names as this system takes them, or as every system does', async t => {
   )
 })
 
-t.test('a download goes on where an earlier version, or another option, had put its files', async t => {
+t.test('a download continues with files that were saved under the names of the other option', async t => {
   const cwd = t.testdir({
     'What? A: "Film"': { 'a?.bin': 'one', 'b.bin': 'two' },
     out: { 'What_ A_ _Film_': { 'a_.bin': 'one', 'b.bin': 'two' } },

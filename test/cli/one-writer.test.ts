@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 
-/** Resolves with the process once it has reported progress: from then on it holds its locks. */
+/** Resolves with the process when it has reported progress, and so holds its locks. */
 function running(args: readonly string[]) {
   let child: ChildProcess | undefined
   const ran = tsdl([...args, '--json'], {
@@ -25,7 +25,7 @@ function running(args: readonly string[]) {
 /** Arguments of a run that holds its files until it is killed. */
 const holding = (path: string, out: string) => [path, '-o', out, '--seed-time', '1h']
 
-t.test('of two torrents with one path, run at once into one directory, one is refused with 4', async t => {
+t.test('of two torrents with one path in one directory, one is rejected with exit code 4', async t => {
   const [one, two] = [await offer(t, { files: { '': 900_000 } }), await offer(t, { files: { '': 800_000 } })]
   const out = join(t.testdirName, 'out')
   const first = running(holding(one.path, out))
@@ -46,22 +46,25 @@ t.test('of two torrents with one path, run at once into one directory, one is re
   t.ok(readFileSync(join(out, 'content.bin')).equals(two.bytes), 'when the first has ended it may')
 })
 
-t.test('started at the same moment, one is refused, and the bytes of the other are there', async t => {
-  const offers = [await offer(t, { files: { '': 600_000 } }), await offer(t, { files: { '': 700_000 } })]
-  const out = join(t.testdirName, 'out')
-  const runs = offers.map(({ path }) => running(holding(path, out)))
-  const [loser, code] = await Promise.race(runs.map(async ({ ran }, at) => [at, (await ran).code] as const))
-  t.equal(code, 4)
-  const winner = 1 - loser!
-  ;(await runs[winner]!.progress).kill('SIGTERM')
-  await runs[winner]!.ran
-  const after = await tsdl([offers[winner]!.path, '-o', out])
-  t.equal(after.code, 0, after.stderr)
-  t.ok(readFileSync(join(out, 'content.bin')).equals(offers[winner]!.bytes))
-})
+t.test(
+  'of two runs that start at the same moment one is rejected, and the other saves all bytes',
+  async t => {
+    const offers = [await offer(t, { files: { '': 600_000 } }), await offer(t, { files: { '': 700_000 } })]
+    const out = join(t.testdirName, 'out')
+    const runs = offers.map(({ path }) => running(holding(path, out)))
+    const [loser, code] = await Promise.race(runs.map(async ({ ran }, at) => [at, (await ran).code] as const))
+    t.equal(code, 4)
+    const winner = 1 - loser!
+    ;(await runs[winner]!.progress).kill('SIGTERM')
+    await runs[winner]!.ran
+    const after = await tsdl([offers[winner]!.path, '-o', out])
+    t.equal(after.code, 0, after.stderr)
+    t.ok(readFileSync(join(out, 'content.bin')).equals(offers[winner]!.bytes))
+  },
+)
 
 t.test(
-  'the same torrent twice in one directory: the second is refused, with the process that has it',
+  'the second run of a torrent in one directory is rejected, and the message names the process of the first',
   async t => {
     const { path, bytes } = await offer(t, { files: { '': 900_000 } })
     const out = join(t.testdirName, 'out')
@@ -88,7 +91,7 @@ t.test('torrents that share a directory and no file run side by side', async t =
   t.same(codes, [0, 0])
 })
 
-t.test('a run that was killed does not hold up the next one', async t => {
+t.test('a run that was killed does not block the next one', async t => {
   const { path, bytes } = await offer(t, { files: { '': 900_000 } })
   const out = join(t.testdirName, 'out')
   const first = running([path, '-o', out, '--down', '300K'])

@@ -39,7 +39,7 @@ t.test('--tracker URL announces to one more tracker; --no-tracker to none', asyn
   t.match(invalid, { code: 2, stderr: /^tsdl: --tracker: / })
 })
 
-t.test('--exclude leaves files out, of all or of those of --file', async t => {
+t.test('--exclude removes files from the selection, with and without --file', async t => {
   const made = await offer(t, THREE_FILES)
   const cwd = t.testdirName
   await tsdl([made.path, '-o', 'all', '--exclude', '*.bin'], { cwd })
@@ -63,7 +63,7 @@ t.test('--dry-run lists what would be downloaded, and downloads nothing', async 
   t.notOk(existsSync(join(cwd, 'd')))
 })
 
-t.test('--checksum: the digest of the one file, else exit code 4', async t => {
+t.test('--checksum compares the digest of the only file, and a difference is exit code 4', async t => {
   const made = await offer(t, THREE_FILES)
   const cwd = t.testdirName
   const args = [made.path, '--file', 'a', '-o', 'd']
@@ -96,7 +96,7 @@ t.test('--on-complete runs a program without a shell; its failure is a warning',
   t.match(failing, { code: 0, stderr: /warning: the command false failed: exit code 1/ })
 })
 
-t.test('--log appends events to a file, of one or several sources', async t => {
+t.test('--log appends the events of one or several sources to a file', async t => {
   const made = await offer(t)
   const cwd = t.testdirName
   const one = await tsdl([made.path, '-o', 'd', '--log', 'log'], { cwd })
@@ -143,7 +143,7 @@ async function serveTorrent(t: Test, torrent: Buffer) {
   return { requests, port: (server.address() as AddressInfo).port }
 }
 
-t.test('--header, --user-agent and .netrc: for the server of a .torrent, and for no other', async t => {
+t.test('--header, --user-agent and .netrc apply to the server of a .torrent, and to no other', async t => {
   const { torrent } = await offer(t, { trackers: [] })
   const cwd = t.testdirName
   const { port, requests } = await serveTorrent(t, torrent)
@@ -163,7 +163,7 @@ t.test('--header, --user-agent and .netrc: for the server of a .torrent, and for
   t.match(invalid, { code: 2, stderr: /^tsdl: --header: expected a header/ })
 })
 
-t.test('.netrc: of the machine, else of default; macros and comments are skipped', async t => {
+t.test('.netrc gives the login of the machine, else of default, without macros and comments', async t => {
   const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
   const text =
     '# machine c login x password y\nmachine a login u1\n password p1 account z\nmacdef init\nmachine b\n\nmachine b password p2 login u2\ndefault login d password e\n'
@@ -188,7 +188,7 @@ t.test('--interactive asks which files to download', { skip: NO_TMUX }, async t 
   t.match({ code, stderr }, { code: 2, stderr: /^tsdl: --interactive needs a terminal/ })
 })
 
-t.test('an answer: indices, ranges and globs', async t => {
+t.test('an answer to --interactive has indices, ranges and globs', async t => {
   t.strictSame(parseAnswer(' 0, 2-4 *.mkv'), ['0', '2', '3', '4', '*.mkv'])
   t.strictSame(parseAnswer('4-2 0-99999999'), ['4-2', '0-99999999'])
   t.strictSame(parseAnswer(''), [])

@@ -9,7 +9,7 @@ import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
 
 const DAY_MS = 86_400_000
 
-t.test('--port A-B: the first free port of the range', async t => {
+t.test('--port A-B takes the first free port of the range', async t => {
   const made = await offer(t)
   const taken = await new Listener({ bind: '127.0.0.1' }).listen()
   t.teardown(() => taken.close())

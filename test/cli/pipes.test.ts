@@ -12,7 +12,7 @@ const readInto = promisify(read)
 
 /** The reading end of a program's standard output. */
 interface Reader {
-  /** Resolves with at most so many bytes; none at the end. */
+  /** Resolves with at most `size` bytes; an empty buffer at the end. */
   read(bytes: number): Promise<Buffer>
   /** Closes the pipe without reading further. */
   leave(): void
@@ -25,11 +25,11 @@ interface Piped {
 
 let fifos = 0
 
-/** Runs it with a pipe as standard output, and with `stderrToo` as standard error. */
+/** Runs tsdl with a pipe as standard output, and with `stderrToo` also as standard error. */
 function throughPipe(t: Test, args: string[], options: RunOptions = {}, stderrToo = false): Piped {
   const path = join(t.testdirName, `fifo${++fifos}`)
   spawnSync('mkfifo', [path])
-  const both = openSync(path, 'r+') // or each open would wait for the other
+  const both = openSync(path, 'r+') // otherwise each open would wait for the other
   const [reading, writing] = [openSync(path, 'r'), openSync(path, 'w')]
   closeSync(both)
   const ran = tsdl(args, { ...options, stdout: writing, ...(stderrToo ? { stderr: writing } : {}) })
@@ -45,7 +45,7 @@ function throughPipe(t: Test, args: string[], options: RunOptions = {}, stderrTo
   return { ran, reader }
 }
 
-/** Runs it with a socket as standard output. */
+/** Runs tsdl with a socket as standard output. */
 function throughSocket(_: Test, args: string[], options: RunOptions = {}): Piped {
   let child: ChildProcess | undefined
   const ran = tsdl(args, {
@@ -79,7 +79,7 @@ function throughSocket(_: Test, args: string[], options: RunOptions = {}): Piped
 
 const WAYS_TO_READ = { pipe: throughPipe, socket: throughSocket }
 
-/** Reads to the end, in odd sizes. Returns a digest. */
+/** Reads to the end, in odd sizes. Returns the SHA-1. */
 async function digestOf(reader: Reader): Promise<string> {
   const hash = createHash('sha1')
   for (let size = 1; ; size = (size * 7 + 13) % 99_991) {
@@ -100,7 +100,7 @@ for (const [way, run] of Object.entries(WAYS_TO_READ)) {
     t.match(await ran, { code: 0, stderr: '' })
   })
 
-  t.test(`a ${way}: what is not shared memory goes there as well`, async t => {
+  t.test(`a ${way}: bytes outside of shared memory are written too`, async t => {
     const files = { a: 3_000_000, 'dir/b': 0, c: 70_001 }
     const { path } = await offer(t, { files })
     const { stdout } = await tsdl([path, '--tar', '-q'])
@@ -129,7 +129,7 @@ for (const [way, run] of Object.entries(WAYS_TO_READ)) {
     }
   })
 
-  t.test(`a ${way}: its reader goes away: 141, silent`, async t => {
+  t.test(`a ${way}: when its reader closes it, the exit code is 141 and nothing is printed`, async t => {
     const { path } = await offer(t, { files: { '': 12_000_000 } })
     const { ran, reader } = run(t, [path])
     await reader.read(1000)
@@ -138,7 +138,7 @@ for (const [way, run] of Object.entries(WAYS_TO_READ)) {
   })
 }
 
-t.test('one pipe for both outputs: every byte, and then the line', async t => {
+t.test('one pipe for both outputs gets every byte, and then the digest', async t => {
   const { path, bytes } = await offer(t, { files: { '': 3_000_000 } })
   const { ran, reader } = throughPipe(t, [path, '-q', '--digest', 'sha256'], {}, true)
   const digest = createHash('sha256').update(bytes).digest('hex')
@@ -147,14 +147,17 @@ t.test('one pipe for both outputs: every byte, and then the line', async t => {
   t.match(await ran, { code: 0 })
 })
 
-t.test('a device', async t => {
+t.test('a device as standard output is written to', async t => {
   const { path } = await offer(t)
   const device = openSync('/dev/null', 'w')
   t.match(await tsdl([path, '-q'], { stdout: device }), { code: 0, stderr: '' })
   closeSync(device)
 })
 
-/** Runs a program with a terminal as standard output, from which nothing is read; ends as it does. */
+/**
+ * Runs a program with a terminal as standard output, from which nothing is read. Ends with the exit code of the
+ * program.
+ */
 const IN_TERMINAL = `
 import os, pty, signal, subprocess, sys
 reading, writing = pty.openpty()
@@ -163,7 +166,7 @@ sys.exit(subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=writing
 `
 const noTerminal = spawnSync('python3', ['-c', 'import pty']).status !== 0 && 'no python3 to make one'
 
-t.test('a terminal that has stopped: a signal ends it', { skip: noTerminal }, async t => {
+t.test('a signal ends a download to a terminal that has stopped', { skip: noTerminal }, async t => {
   const { path, peer } = await offer(t, { files: { '': 12_000_000 } })
   const cli = inProject('dist/cli.js')
   const args = [cli, path, '-o', '-', '--peer', peer, '--no-dht', '--no-lsd', '--memory', '4M', '--json']

@@ -2,7 +2,7 @@ import t from 'tap'
 import { parseDuration, parseSize, parseWhole } from '../../src/cli/quantities.ts'
 import { json, visible } from '../../src/cli/terminal.ts'
 
-t.test('sizes: K is 1024, as in curl, and KB is 1000', async t => {
+t.test('in sizes K is 1024, as in curl, and KB is 1000', async t => {
   const rows: [string, number][] = [
     ['1', 1],
     ['500K', 512_000],
@@ -18,7 +18,7 @@ t.test('sizes: K is 1024, as in curl, and KB is 1000', async t => {
     t.throws(() => parseSize(text), { code: 'ERR_USAGE', message: `not a size: "${text}"` }, text)
 })
 
-t.test('durations: a number alone is seconds', async t => {
+t.test('a duration without a unit is in seconds', async t => {
   const rows: [string, number][] = [
     ['30', 30_000],
     ['30s', 30_000],
@@ -32,7 +32,7 @@ t.test('durations: a number alone is seconds', async t => {
     t.throws(() => parseDuration(text), { code: 'ERR_USAGE' })
 })
 
-t.test('whole numbers between bounds', async t => {
+t.test('a whole number outside of its bounds is rejected', async t => {
   t.equal(parseWhole(1, 5)('5'), 5)
   for (const text of ['0', '6', '1.5', '', 'x']) t.throws(() => parseWhole(1, 5)(text), { code: 'ERR_USAGE' })
 })

@@ -47,7 +47,7 @@ t.test('an invalid torrent: exit code 2, one line that names it, nothing written
   }
 })
 
-t.test('a source that cannot be read', async t => {
+t.test('a source that cannot be read is named in one line, with exit code 2', async t => {
   const dir = t.testdir({ d: {} })
   const rows: [string, string][] = [
     ['nope.torrent', 'tsdl: cannot read nope.torrent: no such file or directory'],

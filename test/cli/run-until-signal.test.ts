@@ -26,7 +26,7 @@ for (const [signal, exitCode] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
-  t.test(`${signal}: it ends with ${exitCode} once the goodbyes are said`, async t => {
+  t.test(`${signal} ends a run with ${exitCode} after the goodbyes`, async t => {
     const listeners = process.listenerCount(signal)
     const { clock, closed, ended } = interrupted(Promise.resolve())
     process.emit(signal)
@@ -38,7 +38,7 @@ for (const [signal, exitCode] of [
     t.equal(process.listenerCount(signal), listeners)
   })
 
-  t.test(`${signal}: goodbyes that are not answered end within two seconds`, async t => {
+  t.test(`${signal} waits at most two seconds for goodbyes without an answer`, async t => {
     const { clock, ended } = interrupted(never)
     process.emit(signal)
     await clock.advance(1000)
@@ -47,7 +47,7 @@ for (const [signal, exitCode] of [
     t.match(ended(), { exitCode })
   })
 
-  t.test(`${signal} again: at once`, async t => {
+  t.test(`a second ${signal} ends a run at once`, async t => {
     const { clock } = interrupted(never)
     const exits = t.capture(process, 'exit', (() => {}) as typeof process.exit)
     process.emit(signal)

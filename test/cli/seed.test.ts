@@ -12,7 +12,7 @@ import { inProject } from '../helpers/project.ts'
 const PIECE_LENGTH = 65536
 const CONTENT_LENGTH = 20 * PIECE_LENGTH + 77
 
-/** A torrent of one file, and that file, in a directory of their own. */
+/** Creates a torrent of one file, and that file, in separate directories. */
 async function setup(t: Test) {
   const made = makeTorrent({
     files: [{ path: 'odd.bin', length: CONTENT_LENGTH }],
@@ -109,7 +109,7 @@ t.test('a port that is taken, and an address that is not ours, are usage errors'
   t.match(foreign.stderr, /cannot listen at 192.0.2.1:0/)
 })
 
-t.test('--seed-time ends it by itself, SIGINT ends it with 130', async t => {
+t.test('--seed-time ends a seed with 0, and SIGINT ends it with 130', async t => {
   const { dir, torrent, content } = await setup(t)
   const timed = await tsdl(['seed', torrent, content, '--bind', '127.0.0.1', '--seed-time', '100ms'])
   t.equal(timed.code, 0, timed.stderr)
@@ -176,7 +176,7 @@ t.test('--page shows the torrent on a page of this machine', async t => {
 })
 
 t.test(
-  '--page opens what is right on disk, refuses the rest with the reason, and downloads nothing',
+  '--page serves files that are verified, rejects others with the reason, and downloads nothing',
   async t => {
     const [whole, damaged] = [randomBytes(3 * 16_384), randomBytes(4 * 16_384)]
     const dir = t.testdir({ d: { 'a.bin': whole, 'b.bin': damaged, sub: { 'c.txt': 'text' } }, right: {} })

@@ -37,37 +37,42 @@ const fileUrl = (url: string, { metainfo }: PeerPieces, index = 0) =>
   new URL(`/${metainfo.infoHash.toString('hex')}/${metainfo.files[index]!.path}`, url)
 const body = async (response: Response) => Buffer.from(await response.arrayBuffer())
 
-t.test('serve: two torrents at the URL that it tells; whole files, HEAD, ranges; SIGINT is 130', async t => {
-  const made = [
-    await offer(t, { name: 'one.bin' }),
-    await offer(t, { name: 'many', files: { 'a.txt': 5000, 'b.bin': 70_000 } }),
-  ]
-  const { url, child, ended } = await serving(
-    t,
-    made.map(({ path }) => path),
-  )
-  const { torrents } = (await (await fetch(new URL('?json', url))).json()) as { torrents: { name: string }[] }
-  t.strictSame(
-    torrents.map(({ name }) => name),
-    ['one.bin', 'many'],
-  )
-  for (const [at, index] of [
-    [0, 0],
-    [1, 1],
-  ] as const) {
-    const response = await fetch(fileUrl(url, made[at]!, index))
-    t.equal(response.status, 200)
-    t.ok((await body(response)).equals(made[at]!.file(index)))
-  }
-  const head = await fetch(fileUrl(url, made[0]!), { method: 'HEAD' })
-  t.strictSame([head.headers.get('content-length'), head.headers.get('accept-ranges')], ['300000', 'bytes'])
-  const part = await fetch(fileUrl(url, made[0]!), { headers: { Range: 'bytes=200000-200099' } })
-  t.strictSame([part.status, part.headers.get('content-range')], [206, 'bytes 200000-200099/300000'])
-  t.ok((await body(part)).equals(made[0]!.bytes.subarray(200_000, 200_100)))
-  t.equal((await fetch(new URL('/none', url))).status, 404)
-  child.kill('SIGINT')
-  t.match(await ended, { code: 130, stdout: Buffer.alloc(0) })
-})
+t.test(
+  'serve answers requests for whole files, HEAD and ranges of two torrents, and SIGINT ends it with 130',
+  async t => {
+    const made = [
+      await offer(t, { name: 'one.bin' }),
+      await offer(t, { name: 'many', files: { 'a.txt': 5000, 'b.bin': 70_000 } }),
+    ]
+    const { url, child, ended } = await serving(
+      t,
+      made.map(({ path }) => path),
+    )
+    const { torrents } = (await (await fetch(new URL('?json', url))).json()) as {
+      torrents: { name: string }[]
+    }
+    t.strictSame(
+      torrents.map(({ name }) => name),
+      ['one.bin', 'many'],
+    )
+    for (const [at, index] of [
+      [0, 0],
+      [1, 1],
+    ] as const) {
+      const response = await fetch(fileUrl(url, made[at]!, index))
+      t.equal(response.status, 200)
+      t.ok((await body(response)).equals(made[at]!.file(index)))
+    }
+    const head = await fetch(fileUrl(url, made[0]!), { method: 'HEAD' })
+    t.strictSame([head.headers.get('content-length'), head.headers.get('accept-ranges')], ['300000', 'bytes'])
+    const part = await fetch(fileUrl(url, made[0]!), { headers: { Range: 'bytes=200000-200099' } })
+    t.strictSame([part.status, part.headers.get('content-range')], [206, 'bytes 200000-200099/300000'])
+    t.ok((await body(part)).equals(made[0]!.bytes.subarray(200_000, 200_100)))
+    t.equal((await fetch(new URL('/none', url))).status, 404)
+    child.kill('SIGINT')
+    t.match(await ended, { code: 130, stdout: Buffer.alloc(0) })
+  },
+)
 
 t.test('only what a reader requests is downloaded; with -o it stays in the directory', async t => {
   const made = await offer(t, { name: 'kept.bin' })
@@ -101,7 +106,7 @@ t.test('an address that is not loopback needs a token, and then every request ne
   t.equal((await ended).code, 130)
 })
 
-t.test('a token on the command line is not in the list of processes once it serves', async t => {
+t.test('a token on the command line is removed from the list of processes', async t => {
   const made = await offer(t)
   for (const token of [['--token', 'sesame-one'], ['--token=sesame-one']]) {
     const { url, child } = await serving(t, [made.path, ...token])
@@ -142,7 +147,7 @@ t.test('a token comes from a file or the environment as well; an invalid one is 
   }
 })
 
-t.test('a port that was named and is taken is an error: 2', async t => {
+t.test('a given port that is in use is an error with exit code 2', async t => {
   const made = await offer(t)
   const { url } = await serving(t, [made.path])
   const { host } = new URL(url)

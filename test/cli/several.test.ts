@@ -10,37 +10,40 @@ import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 
 type Event = Readonly<Record<string, unknown>>
 
-t.test('several sources: every torrent is saved, events name it, and the sum is the end', async t => {
-  const first = await offer(t, { name: 'first.bin' })
-  const second = await offer(t, { name: 'second.bin', files: { '': 90_000 } })
-  const link = `magnet:?xt=urn:btih:${second.metainfo.infoHash.toString('hex')}&x.pe=${second.peer}`
-  const dir = join(t.testdirName, 'saved')
-  const ran = await tsdl([first.path, link, '-o', dir, '--json', '--digest', 'sha256'])
-  t.equal(ran.code, 0, ran.stderr)
-  t.equal(ran.stdout.length, 0)
-  t.ok(readFileSync(join(dir, 'first.bin')).equals(first.bytes))
-  t.ok(readFileSync(join(dir, 'second.bin')).equals(second.bytes))
-  const events: Event[] = eventsOf(ran)
-  for (const [source, { metainfo }] of [
-    [first.path, first],
-    [link, second],
-  ] as const) {
-    const own = events.filter(event => event.source === source)
-    const infoHash = metainfo.infoHash.toString('hex')
-    t.ok(own.length >= 2)
-    t.ok(own.every(event => event.infoHash === infoHash))
-    t.match(
-      own.find(({ event }) => event === 'metadata'),
-      { name: metainfo.name },
-    )
-    t.match(own.at(-1), { event: 'done', verified: metainfo.length })
-    t.equal(Object.keys(own.at(-1)!.digests as object).length, 1)
-  }
-  t.match(events.at(-1), { event: 'end', torrents: 2, complete: 2, failed: 0, verified: 390_000, exit: 0 })
-  t.equal(events.filter(({ event }) => event === 'listening').length, 1)
-})
+t.test(
+  'every torrent of several sources is saved, its events name it, and the last event has the sum',
+  async t => {
+    const first = await offer(t, { name: 'first.bin' })
+    const second = await offer(t, { name: 'second.bin', files: { '': 90_000 } })
+    const link = `magnet:?xt=urn:btih:${second.metainfo.infoHash.toString('hex')}&x.pe=${second.peer}`
+    const dir = join(t.testdirName, 'saved')
+    const ran = await tsdl([first.path, link, '-o', dir, '--json', '--digest', 'sha256'])
+    t.equal(ran.code, 0, ran.stderr)
+    t.equal(ran.stdout.length, 0)
+    t.ok(readFileSync(join(dir, 'first.bin')).equals(first.bytes))
+    t.ok(readFileSync(join(dir, 'second.bin')).equals(second.bytes))
+    const events: Event[] = eventsOf(ran)
+    for (const [source, { metainfo }] of [
+      [first.path, first],
+      [link, second],
+    ] as const) {
+      const own = events.filter(event => event.source === source)
+      const infoHash = metainfo.infoHash.toString('hex')
+      t.ok(own.length >= 2)
+      t.ok(own.every(event => event.infoHash === infoHash))
+      t.match(
+        own.find(({ event }) => event === 'metadata'),
+        { name: metainfo.name },
+      )
+      t.match(own.at(-1), { event: 'done', verified: metainfo.length })
+      t.equal(Object.keys(own.at(-1)!.digests as object).length, 1)
+    }
+    t.match(events.at(-1), { event: 'end', torrents: 2, complete: 2, failed: 0, verified: 390_000, exit: 0 })
+    t.equal(events.filter(({ event }) => event === 'listening').length, 1)
+  },
+)
 
-t.test('a source that fails leaves the others; the exit code is the worst', async t => {
+t.test('a source that fails does not end the others, and the exit code is the worst one', async t => {
   const made = await offer(t)
   writeFileSync(join(t.testdirName, 'bad.torrent'), 'x')
   const dir = join(t.testdirName, 'saved')
@@ -91,7 +94,7 @@ t.test('-i reads a list from a file or standard input', async t => {
   for (const dir of ['a', 'b']) t.ok(existsSync(join(t.testdirName, dir, 'content.bin')))
 })
 
-t.test('what cannot go with several sources is rejected with its reason', async t => {
+t.test('options that conflict with several sources are rejected with the reason', async t => {
   const dir = t.testdir({ empty: '# none\n', dash: '-\n', file: '' })
   const rows: [string[], RegExp][] = [
     [['a', 'b'], /several sources need -o DIR: standard output/],

@@ -54,19 +54,22 @@ function following(options = {}) {
   return { clock, torrent, stalls, monitor, reports: () => reports, eta: () => eta }
 }
 
-t.test('progress once a second, from the start of the torrent to the stop', async t => {
-  const { clock, torrent, monitor, reports } = following()
-  torrent.started = false
-  await clock.advance(5000)
-  t.equal(reports(), 0)
-  torrent.started = true
-  await clock.advance(5000)
-  t.equal(reports(), 5)
-  monitor.stop()
-  t.equal(clock.pending, 0)
-})
+t.test(
+  'progress is reported once a second, from the start of the torrent until the monitor stops',
+  async t => {
+    const { clock, torrent, monitor, reports } = following()
+    torrent.started = false
+    await clock.advance(5000)
+    t.equal(reports(), 0)
+    torrent.started = true
+    await clock.advance(5000)
+    t.equal(reports(), 5)
+    monitor.stop()
+    t.equal(clock.pending, 0)
+  },
+)
 
-t.test('no time is left if only what is read is downloaded', async t => {
+t.test('the remaining time is unknown if only the data of readers is downloaded', async t => {
   for (const [options, expected] of [
     [{}, 7],
     [{ onDemand: true }, null],
@@ -78,7 +81,7 @@ t.test('no time is left if only what is read is downloaded', async t => {
   }
 })
 
-t.test('stalled: once, ten seconds after the last byte, and again after another', async t => {
+t.test('a stall is reported once, ten seconds after the last byte, and again after another byte', async t => {
   const { clock, torrent, stalls } = following()
   await clock.advance(5000)
   torrent.has({ verified: MiB })
@@ -89,9 +92,9 @@ t.test('stalled: once, ten seconds after the last byte, and again after another'
   t.strictSame(stalls, [17_000, 77_000])
 })
 
-t.test('not stalled: a download that waits for no peer', async t => {
+t.test('a download that waits for a reader or a disk is not stalled', async t => {
   const { clock, torrent, stalls } = following()
-  torrent.waiting = false // a reader or a disk holds it back, or everything is verified
+  torrent.waiting = false // a reader or a disk delays it, or everything is verified
   await clock.advance(60_000)
   t.strictSame(stalls, [])
   torrent.waiting = true
@@ -101,7 +104,7 @@ t.test('not stalled: a download that waits for no peer', async t => {
   t.equal(stalls.length, 1)
 })
 
-t.test('the time of the download ends with its last byte, that of the run later', async t => {
+t.test('the duration of a download ends with its last byte, and that of the run later', async t => {
   const { clock, torrent, monitor } = following()
   await clock.advance(4000)
   torrent.has({ verified: 4 * MiB, downloaded: 4 * MiB })
@@ -111,7 +114,7 @@ t.test('the time of the download ends with its last byte, that of the run later'
   t.match(monitor.outcome(), { elapsed: 20, downloadTime: 4, ratio: 0.5 })
 })
 
-/** The lines that `report` has a reporter write to standard error. */
+/** Returns the lines that a reporter writes to standard error during `report`. */
 function lines(t: Test, report: () => void): string[] {
   const written = t.capture(process.stderr, 'write', () => true)
   report()
@@ -130,7 +133,7 @@ const outcome = {
   sources: [],
 }
 
-t.test('text: rates are of the download alone, or of the sharing alone', async t => {
+t.test('the text has the rates of the download alone, or of the sharing alone', async t => {
   const reporter = new TextReporter({})
   const none = { downloaded: 0, uploaded: 0, ratio: 0 }
   t.strictSame(
@@ -155,7 +158,7 @@ t.test('text: rates are of the download alone, or of the sharing alone', async t
   )
 })
 
-t.test('text: a stall is not said twice, and neither is the name of a source', async t => {
+t.test('the text reports a stall once, and names a source once', async t => {
   const said: string[] = []
   const lines = {
     label: 'x',
@@ -175,7 +178,7 @@ t.test('text: a stall is not said twice, and neither is the name of a source', a
   t.strictSame(said, ['tsdl: x: stalled: no peers', 'tsdl: x: not a torrent'])
 })
 
-t.test('JSON: `done` for either', async t => {
+t.test('JSON has the event `done` for a download and for a seed', async t => {
   const reporter = new JsonReporter()
   const [done, shared] = lines(t, () => {
     reporter.reportDone(outcome)

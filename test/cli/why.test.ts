@@ -47,7 +47,7 @@ async function why(args: readonly string[]) {
   return JSON.parse(stdout.toString()).torrents[0]
 }
 
-t.test('each situation is named, with its evidence', async t => {
+t.test('why names each situation, with its evidence', async t => {
   t.testdir()
   const tracker = await scriptedTracker(t, { body: peersBody([]) })
   const { made, path, peer } = situation(t)
@@ -117,7 +117,7 @@ t.test('each situation is named, with its evidence', async t => {
   t.equal(limited.kinds['down-limit'], Math.max(...(Object.values(limited.kinds) as number[])))
 })
 
-t.test('only the selected files count', async t => {
+t.test('why considers only the selected files', async t => {
   t.testdir()
   const files = ['a.bin', 'b.bin'].map(path => ({ path, length: 65_536 }))
   const made = makeTorrent({ files, multiFile: true, pieceLength: 65_536 })
@@ -136,7 +136,7 @@ t.test('only the selected files count', async t => {
   t.match(unknown.lines, [/no file matches "c.bin"/])
 })
 
-t.test('a slow reader of standard output, in the progress of a download', async t => {
+t.test('the progress of a download names a slow reader of standard output', async t => {
   t.testdir()
   const { path, peer } = situation(t)
   const ran = await tsdl([path, '--json', '--timeout', '0', '--memory', '1M', ...(await peer())], {
@@ -159,7 +159,7 @@ t.test('a slow reader of standard output, in the progress of a download', async 
   })
 })
 
-t.test('a running server is asked for all torrents or one, with its token', async t => {
+t.test('why asks a running server for all torrents or for one, with its token', async t => {
   t.testdir()
   const [first, second] = [situation(t), situation(t)]
   const args = ['serve', first.path, '--http', '127.0.0.1:0', '--token', 'secret', '--no-tracker']

@@ -40,7 +40,7 @@ t.test(
   },
 )
 
-t.test('a range is in a tree with its proofs, or not', async t => {
+t.test('a range belongs to a tree only if its hashes and proofs are in the tree', async t => {
   const tree = treeOf(8)
   t.ok(isRangeInTree(range(0, 6, 2, 2), tree))
   t.notOk(isRangeInTree(range(0, 8, 2, 2), tree), 'after the end')

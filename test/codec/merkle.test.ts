@@ -15,7 +15,7 @@ const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.co
 const zeros = Buffer.alloc(NODE_LENGTH)
 const nodes = (count: number) => Array.from({ length: count }, (_, index) => sha256(Buffer.from(`${index}`)))
 
-/** Computes a root layer by layer from all nodes. */
+/** Computes a root layer by layer, with all nodes. */
 function rootOf(leaves: readonly Buffer[], width: number): Buffer {
   let layer = [...leaves, ...Array.from({ length: width - leaves.length }, () => zeros)]
   while (layer.length > 1) {

@@ -107,7 +107,7 @@ interface Word {
   readonly ciphers?: Ciphers
 }
 
-/** The second message of an initiator, with parts that can be made invalid. */
+/** Returns the second message of an initiator, with parts that may be invalid. */
 function offer({
   vc = Buffer.alloc(8),
   provide = both,
@@ -126,7 +126,7 @@ function offer({
   return Buffer.concat([syncMark(RECORDED_HANDSHAKE.secret), mark, ciphers.outgoing.apply(plain)])
 }
 
-/** The second message of a receiver. */
+/** Returns the second message of a receiver. */
 function answer({ vc = Buffer.alloc(8), select = rc4, pad = 0, padLength }: Word = {}): Buffer {
   const head = Buffer.alloc(6)
   head.writeUInt32BE(select)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { decodePieceCells, encodePieceCell, PIECE_STATES } from '../../src/codec/piece-cells.ts'
 
-t.test('a cell is what it was after it was encoded and decoded', async t => {
+t.test('an encoded cell is decoded back', async t => {
   for (const state of PIECE_STATES)
     for (const part of [0, 1])
       for (const copies of [0, 1, 63]) {
@@ -10,7 +10,7 @@ t.test('a cell is what it was after it was encoded and decoded', async t => {
       }
 })
 
-t.test('a part is none or all only if it is, and copies end at 63', async t => {
+t.test('a share is encoded as none or all only if it is exact, and copies are at most 63', async t => {
   const decode = (part: number, copies = 0) =>
     decodePieceCells(encodePieceCell({ part, state: 'missing', copies }))[0]!
   for (const part of [0.0001, 0.5, 0.9999]) {

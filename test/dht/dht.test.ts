@@ -185,7 +185,7 @@ onNetwork('a lookup succeeds despite nodes that send forged replies', async (t, 
   await net.grow(40)
   const hash = net.randomBytes(20)
   await net.look(net.nodes[30]!, hash, { port: 7_000 })
-  // Ten hostile nodes: each replies with itself, with garbage, with dead nodes near the target, or with our network.
+  // Each of ten hostile nodes replies with itself, with garbage, with dead nodes near the target, or with our network.
   const liars = new Set(Array.from({ length: 10 }, (_, index) => net.hosts(index + 1)[0]))
   for (const host of liars) net.udp.at(host).unplugged = true
   let lies = 0

@@ -10,7 +10,7 @@ const b = { host: '10.0.0.2', port: 51413 }
 const compactA = Buffer.from([10, 0, 0, 1, 0x1a, 0xe1])
 const compactB = Buffer.from([10, 0, 0, 2, 0xc8, 0xd5])
 
-t.test('peers as a list of dictionaries: IPv6 as text, names, peer id or none', async t => {
+t.test('a list of dictionaries may have IPv6 addresses and names, with and without a peer id', async t => {
   const { peers } = parse({
     interval: 1800,
     peers: [
@@ -32,7 +32,7 @@ t.test('peers as a list of dictionaries: IPv6 as text, names, peer id or none', 
   ])
 })
 
-t.test('one bad entry between two good ones: both good ones are used', async t => {
+t.test('an invalid entry does not affect the valid entries around it', async t => {
   const good = [
     { ip: '10.0.0.1', port: 6881 },
     { ip: '10.0.0.2', port: 51413 },
@@ -60,7 +60,7 @@ t.test('one bad entry between two good ones: both good ones are used', async t =
     t.same(parse({ peers: [good[0]!, entry, good[1]!] }).peers, [a, b], JSON.stringify(entry))
 })
 
-t.test('peers6 with and without peers, and neither', async t => {
+t.test('peers6 is read with and without peers, and both may be missing', async t => {
   const six = Buffer.concat([
     Buffer.from('20010db8000000000000000000000001', 'hex'),
     Buffer.from([0x1a, 0xe1]),
@@ -78,7 +78,7 @@ t.test('peers6 with and without peers, and neither', async t => {
   ])
 })
 
-t.test('compact lengths that are no multiple are never read misaligned', async t => {
+t.test('a compact list of an invalid length is never read misaligned', async t => {
   for (let extra = 0; extra < 6; extra++) {
     t.same(parse({ peers: Buffer.concat([compactA, compactB, Buffer.alloc(extra, 9)]) }).peers, [a, b])
   }
@@ -92,7 +92,7 @@ t.test('compact entries with port 0 or no address are dropped', async t => {
   t.same(parse({ peers: Buffer.concat([compactA, portless, nowhere, compactB]) }).peers, [a, b])
 })
 
-t.test('captured shape: seven compact peers with counts', async t => {
+t.test('a captured reply has its seven compact peers and its counts', async t => {
   const peers = Buffer.concat(Array.from({ length: 7 }, (_, i) => Buffer.from([10, 0, 1, i, 0x1a, 0xe1])))
   const reply = parse({
     complete: 5,
@@ -119,7 +119,7 @@ t.test('bytes after the dictionary are ignored', async t => {
   t.equal(raw('d8:intervali1900e5:peers0:e\r\n').interval, 1900)
 })
 
-t.test('more peers than are used: cut, not refused', async t => {
+t.test('a list of too many peers is cut, not rejected', async t => {
   t.equal(parse({ peers: Buffer.alloc(6 * 100_000, 7) }).peers.length, 2000)
   t.equal(
     parse({ peers: Array.from({ length: 3000 }, () => ({ ip: '10.0.0.1', port: 1 })) }).peers.length,
@@ -127,7 +127,7 @@ t.test('more peers than are used: cut, not refused', async t => {
   )
 })
 
-t.test('failure reason: no peers, and how long to wait', async t => {
+t.test('a failure reason gives no peers, and the time to wait', async t => {
   const reply = parse({ 'failure reason': 'not\x1b[31m regis\u202Etered\r\n', peers: compactA })
   t.same(reply.peers, [])
   t.equal(reply.failureReason, 'not [31m registered', 'no control characters reach the terminal')
@@ -144,12 +144,12 @@ t.test('failure reason: no peers, and how long to wait', async t => {
   t.ok(parse({ 'failure reason': Buffer.alloc(400, 0xff) }).failureReason)
 })
 
-t.test('warning message: shown, peers used', async t => {
+t.test('a reply with a warning message has its text and its peers', async t => {
   t.match(parse({ 'warning message': 'be nice', peers: compactA }), { warning: 'be nice', peers: [a] })
   t.equal(parse({ 'warning message': 7 }).warning, undefined)
 })
 
-t.test('tracker id: kept as bytes, also with no interval and no peers', async t => {
+t.test('a tracker id is kept as bytes, also without an interval and peers', async t => {
   const reply = parse({ 'tracker id': 'testtest' })
   t.same(reply.trackerId, Buffer.from('testtest'))
   t.equal(reply.interval, 1800)
@@ -157,7 +157,7 @@ t.test('tracker id: kept as bytes, also with no interval and no peers', async t 
   t.equal(parse({ 'tracker id': '' }).trackerId, undefined)
 })
 
-t.test('interval: bounds hold whatever the tracker says', async t => {
+t.test('the interval stays within its bounds for any reply', async t => {
   const cases: [Encodable, number][] = [
     [1800, 1800],
     [60, 60],

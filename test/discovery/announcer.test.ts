@@ -13,7 +13,7 @@ import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 const peer = { host: '10.0.0.1', port: 6881 }
 type Answer = Partial<AnnounceReply> | Error | 'hang'
 
-/** A promise, and what settles it. */
+/** A promise, and the function that settles it. */
 function deferred() {
   let resolve: (value: unknown) => void = () => {}
   const promise = new Promise<unknown>(settle => {
@@ -22,7 +22,7 @@ function deferred() {
   return { promise, resolve }
 }
 
-/** An announcer with trackers in memory. `answers` has the behaviour of each, by URL. All calls are logged. */
+/** Creates an announcer with trackers in memory. `answers` has the behaviour of each, by URL. All calls are logged. */
 function setup(
   tiers: string[][],
   answers: Record<string, (request: AnnounceRequest) => Answer | Promise<Answer>> = {},
@@ -76,27 +76,30 @@ function setup(
 const down = () => new DiscoveryError('ERR_TRACKER', 'down')
 const minutes = (n: number) => n * 60_000
 
-t.test('started first, then none, completed once, stopped last', async t => {
-  const { announcer, clock, log, counters, requests } = setup([['http://a']])
-  announcer.start()
-  announcer.start()
-  t.same(log, ['0 a started'], 'sent before start returns')
-  await clock.advance(minutes(61))
-  counters.left = 0
-  announcer.complete()
-  announcer.complete()
-  await clock.advance(minutes(31))
-  await announcer.stop()
-  await announcer.stop()
-  announcer.complete()
-  await clock.advance(minutes(100))
-  t.same(log, ['0 a started', '1800 a -', '3600 a -', '3660 a completed', '5460 a -', '5520 a stopped'])
-  t.same(requests.at(-3)?.left, 0)
-  t.equal(requests.at(-1)?.numwant, 0)
-  t.equal(clock.pending, 0, 'no timer is left')
-})
+t.test(
+  'the first announce is started, the next have no event, completed is sent once, and stopped is the last',
+  async t => {
+    const { announcer, clock, log, counters, requests } = setup([['http://a']])
+    announcer.start()
+    announcer.start()
+    t.same(log, ['0 a started'], 'sent before start returns')
+    await clock.advance(minutes(61))
+    counters.left = 0
+    announcer.complete()
+    announcer.complete()
+    await clock.advance(minutes(31))
+    await announcer.stop()
+    await announcer.stop()
+    announcer.complete()
+    await clock.advance(minutes(100))
+    t.same(log, ['0 a started', '1800 a -', '3600 a -', '3660 a completed', '5460 a -', '5520 a stopped'])
+    t.same(requests.at(-3)?.left, 0)
+    t.equal(requests.at(-1)?.numwant, 0)
+    t.equal(clock.pending, 0, 'no timer is left')
+  },
+)
 
-t.test('complete while an announce is under way follows at once, after started', async t => {
+t.test('completed during an announce follows at once, after started', async t => {
   const { announcer, clock, log } = setup([['http://a']])
   announcer.start()
   announcer.complete()
@@ -105,7 +108,7 @@ t.test('complete while an announce is under way follows at once, after started',
   await announcer.stop()
 })
 
-t.test('a failed completed is sent again, an answered one is not', async t => {
+t.test('completed is sent again after a failure, and not after an answer', async t => {
   let broken = false
   const { announcer, clock, log } = setup([['http://a']], { a: () => (broken ? down() : {}) })
   announcer.start()
@@ -161,7 +164,7 @@ t.test(
   },
 )
 
-t.test('complete at the start, never completed', async t => {
+t.test('a torrent that is complete at the start never sends completed', async t => {
   const { announcer, clock, log, counters } = setup([['http://a']])
   counters.left = 0
   announcer.start()
@@ -172,7 +175,7 @@ t.test('complete at the start, never completed', async t => {
   t.same(log, ['0 a started', '1800 a -', '1860 a stopped'])
 })
 
-t.test('one key in all announces, the tracker id given back', async t => {
+t.test('all announces have the same key, and return the tracker id', async t => {
   const { announcer, clock, requests } = setup([['http://a']], {
     a: () => ({ trackerId: Buffer.from('testtest') }),
   })
@@ -206,7 +209,7 @@ t.test('stopped is not sent to a tracker never reached', async t => {
   t.same(log, ['0 a started', '0 b started', '0 b stopped'])
 })
 
-t.test('stop is bounded by its timeout, 0 sends nothing', async t => {
+t.test('stop waits no longer than its timeout, and with 0 sends nothing', async t => {
   const { announcer, clock, log } = setup([['http://a']], {
     a: ({ event }) => (event === 'stopped' ? 'hang' : {}),
   })
@@ -225,7 +228,7 @@ t.test('stop is bounded by its timeout, 0 sends nothing', async t => {
   t.same(log, ['0 a started', '0 a stopped', '1 a started'])
 })
 
-t.test('a tracker that never answers does not delay the others, real sockets', async t => {
+t.test('a tracker that never answers does not delay the others (real sockets)', async t => {
   const tracker = await scriptedTracker(t, { hang: true })
   const { announcer, clock } = overHttp(tracker.url)
   announcer.start()
@@ -238,7 +241,7 @@ t.test('a tracker that never answers does not delay the others, real sockets', a
   t.equal(clock.pending, 0)
 })
 
-t.test('stop in the tick of start still tells the tracker', async t => {
+t.test('stop in the tick of start still sends stopped', async t => {
   const tracker = await scriptedTracker(t, { body: peersBody([peer]) })
   const { announcer } = overHttp(tracker.url)
   announcer.start()
@@ -285,7 +288,7 @@ t.test('success clears the error and the delay', async t => {
   await announcer.stop()
 })
 
-t.test('one that never answers gives way to the next, real sockets', async t => {
+t.test('after a tracker that never answers the next one is used (real sockets)', async t => {
   const mute = await scriptedTracker(t, { hang: true })
   const good = await scriptedTracker(t, { body: peersBody([peer]) })
   const { announcer, clock, peers } = overHttp(mute.url, good.url)
@@ -303,7 +306,7 @@ t.test('one that never answers gives way to the next, real sockets', async t => 
   t.equal(mute.announces.length, 1)
 })
 
-t.test('a silent tracker is waited for, but not by the others', async t => {
+t.test('a silent tracker is waited for without a delay of the others', async t => {
   const slow = deferred()
   const { announcer, clock, log, found } = setup([['http://a'], ['http://b'], ['http://c']], {
     a: () => slow.promise as Promise<Answer>,
@@ -330,7 +333,7 @@ t.test('a silent tracker is waited for, but not by the others', async t => {
   t.equal(clock.pending, 0)
 })
 
-t.test('where all are silent the first answer counts, whenever it comes', async t => {
+t.test('while all trackers are silent, the first answer counts, whenever it comes', async t => {
   const slow = deferred()
   let answered = false
   const { announcer, clock, log } = setup([['http://a', 'http://b']], {
@@ -359,7 +362,7 @@ t.test('the end of a run does not wait for a tracker that never answered', async
   t.equal(clock.pending, 0)
 })
 
-t.test('complete and gone, but the tracker fails: stop ends all the same', async t => {
+t.test('stop after complete ends even if the tracker fails', async t => {
   const { announcer, clock, log } = setup([['http://a']], { a: down })
   announcer.start()
   announcer.complete()
@@ -381,7 +384,7 @@ t.test('trackers release their resources after stopped was sent, not before', as
   t.same(closed, ['1 a stopped', '2 a stopped'], 'after each run')
 })
 
-t.test('peers that come after the answer, from the other address family, are found as well', async t => {
+t.test('peers of the other address family that come after the first answer are found too', async t => {
   const { announcer, requests, found, late } = setup([['http://a']], {
     a: () => ({ peers: [peer] }),
   })
@@ -395,7 +398,7 @@ t.test('peers that come after the answer, from the other address family, are fou
   t.equal(found.length, 2, 'nothing after the end')
 })
 
-t.test('a tier is left only when all in it failed', async t => {
+t.test('the next tier is used only when all trackers of a tier failed', async t => {
   let broken = true
   const tiers = [['http://a', 'http://b'], ['http://c']]
   const { announcer, clock, log } = setup(tiers, { a: down, b: () => (broken ? down() : {}) })
@@ -409,7 +412,7 @@ t.test('a tier is left only when all in it failed', async t => {
   t.same(log.slice(5), ['1860 b stopped', '1860 c stopped'], 'all that know us')
 })
 
-t.test('the one that answered is asked first next time', async t => {
+t.test('the tracker that answered is the first one the next time', async t => {
   const { announcer, clock, log } = setup([['http://a', 'http://b']], { a: down })
   announcer.start()
   await clock.advance(minutes(31))
@@ -417,7 +420,7 @@ t.test('the one that answered is asked first next time', async t => {
   await announcer.stop()
 })
 
-t.test('no trackers, empty tiers: nothing happens', async t => {
+t.test('without trackers, or with empty tiers, nothing is sent', async t => {
   for (const tiers of [[], [[]], [[], []]]) {
     const { announcer, clock, warnings } = setup(tiers)
     announcer.start()
@@ -431,7 +434,7 @@ t.test('no trackers, empty tiers: nothing happens', async t => {
   }
 })
 
-t.test('the same tracker twice is announced to once', async t => {
+t.test('a repeated tracker gets each announce once', async t => {
   const { announcer, log } = setup(
     [
       ['http://a', 'http://A/'],
@@ -445,7 +448,7 @@ t.test('the same tracker twice is announced to once', async t => {
   await announcer.stop()
 })
 
-t.test('unusable addresses are reported once and skipped', async t => {
+t.test('invalid tracker URLs are reported once and skipped', async t => {
   const odd = [
     'announce',
     'http://',
@@ -469,7 +472,7 @@ t.test('unusable addresses are reported once and skipped', async t => {
   await announcer.stop()
 })
 
-t.test('an IPv6 tracker that cannot be reached gives way to the next in its tier', async t => {
+t.test('after an IPv6 tracker that cannot be reached the next one of its tier is used', async t => {
   const dead = await scriptedTracker(undefined, {}, '::1').catch(() => undefined)
   await dead?.close()
   const good = await scriptedTracker(t, { body: peersBody([peer]) })
@@ -480,7 +483,7 @@ t.test('an IPv6 tracker that cannot be reached gives way to the next in its tier
   await announcer.stop()
 })
 
-t.test('stopped on pause, started on resume, and on from there', async t => {
+t.test('pause sends stopped, resume sends started, and announces continue from there', async t => {
   const { announcer, clock, log } = setup([['http://a']])
   announcer.start()
   await clock.advance(minutes(10))
@@ -492,7 +495,7 @@ t.test('stopped on pause, started on resume, and on from there', async t => {
   await announcer.stop()
 })
 
-t.test('resumed before the goodbye is through: started comes after it', async t => {
+t.test('a resume before the end of stopped sends started after it', async t => {
   const { announcer, clock, log } = setup([['http://a']], {
     a: ({ event }) => (event === 'stopped' ? 'hang' : {}),
   })
@@ -509,7 +512,7 @@ t.test('resumed before the goodbye is through: started comes after it', async t 
   t.equal(clock.pending, 0)
 })
 
-t.test('interval: min interval 10 with interval 1042', async t => {
+t.test('regular announces wait for the interval, and additional ones for the min interval', async t => {
   const { announcer, clock, log } = setup([['http://a']], { a: () => ({ interval: 1042, minInterval: 10 }) })
   announcer.start()
   await clock.advance(1043_000)
@@ -527,7 +530,7 @@ t.test('interval: min interval 10 with interval 1042', async t => {
   t.equal(clock.pending, 0)
 })
 
-t.test('more does not shorten the wait after failures', async t => {
+t.test('an additional announce does not shorten the wait after failures', async t => {
   const { announcer, clock, log } = setup([['http://a']], { a: down })
   announcer.start()
   await settle()
@@ -537,24 +540,27 @@ t.test('more does not shorten the wait after failures', async t => {
   await announcer.stop()
 })
 
-t.test('failure reason: no peers, next tracker, and back when the tracker said', async t => {
-  const refused = () => new TrackerFailure('tracker a: full', 600)
-  const { announcer, clock, log, warnings } = setup([['http://a']], { a: refused })
-  announcer.start()
-  await clock.advance(minutes(21))
-  t.same(log, ['0 a started', '600 a started', '1200 a started'])
-  t.match(warnings[0], { code: 'ERR_TRACKER_FAILURE', message: 'tracker a: full' })
-  await announcer.stop()
-  const never = setup([['http://a']], { a: () => new TrackerFailure('gone', 86_400) })
-  never.announcer.start()
-  await never.clock.advance(minutes(1439))
-  t.same(never.log, ['0 a started'])
-  await never.clock.advance(minutes(2))
-  t.equal(never.log.length, 2, 'and a day later again')
-  await never.announcer.stop()
-})
+t.test(
+  'after a failure reason the next tracker is used, and the first one again after its retry time',
+  async t => {
+    const refused = () => new TrackerFailure('tracker a: full', 600)
+    const { announcer, clock, log, warnings } = setup([['http://a']], { a: refused })
+    announcer.start()
+    await clock.advance(minutes(21))
+    t.same(log, ['0 a started', '600 a started', '1200 a started'])
+    t.match(warnings[0], { code: 'ERR_TRACKER_FAILURE', message: 'tracker a: full' })
+    await announcer.stop()
+    const never = setup([['http://a']], { a: () => new TrackerFailure('gone', 86_400) })
+    never.announcer.start()
+    await never.clock.advance(minutes(1439))
+    t.same(never.log, ['0 a started'])
+    await never.clock.advance(minutes(2))
+    t.equal(never.log.length, 2, 'and a day later again')
+    await never.announcer.stop()
+  },
+)
 
-t.test('warning message: shown, peers used, no failure', async t => {
+t.test('a reply with a warning message is a warning and not a failure, and its peers are used', async t => {
   const { announcer, warnings, found } = setup([['http://a']], {
     a: () => ({ warning: 'be nice', peers: [peer] }),
   })
@@ -566,7 +572,7 @@ t.test('warning message: shown, peers used, no failure', async t => {
   await announcer.stop()
 })
 
-t.test('our own external address is not handed on', async t => {
+t.test('our own external address is not reported as a peer', async t => {
   const others = [peer, { host: '1.2.3.4', port: 9 }]
   const peers = [others[0]!, { host: '1.2.3.4', port: 6881 }, others[1]!]
   const { announcer, found } = setup([['http://a']], { a: () => ({ peers, externalIp: '1.2.3.4' }) })
@@ -586,7 +592,7 @@ t.test('a reply that comes after stop is not used', async t => {
   t.same(log, ['0 a started', '0 a stopped'])
 })
 
-t.test('stopped by its own listener: a due completed is sent, and nothing after stopped', async t => {
+t.test('an announcer that its listener stops sends a due completed, and nothing after stopped', async t => {
   const { announcer, clock, log } = setup([['http://a']])
   announcer.on('peers', () => void announcer.stop())
   announcer.start()
@@ -605,7 +611,10 @@ t.test('any error of a tracker becomes a DiscoveryError', async t => {
   await announcer.stop()
 })
 
-/** An announcer over real HTTP, its trackers tried in this order; `peers()` is the next reply's. */
+/**
+ * Creates an announcer over real HTTP. Its trackers are tried in this order. `peers()` resolves with the peers of the
+ * next reply.
+ */
 function overHttp(...urls: string[]) {
   const clock = new VirtualClock()
   const { announcer } = setup(

@@ -38,13 +38,13 @@ t.test('info_hash and peer_id decode to the exact 20 bytes for all 256 byte valu
   }
 })
 
-t.test('a space byte is %20', async t => {
+t.test('a space byte is encoded as %20', async t => {
   const tracker = await ok(t)
   await open(tracker.url).announce(request)
   t.match(tracker.announces[0]!.target, 'info_hash=%2Bv%0A%A1%20p0%40P%60p%80')
 })
 
-t.test('the parameters', async t => {
+t.test('an announce has all parameters of the request', async t => {
   const tracker = await ok(t)
   const reply = await open(tracker.url).announce({
     ...request,
@@ -90,20 +90,20 @@ t.test('an existing query is kept', async t => {
   }
 })
 
-t.test('an address without a path asks for /', async t => {
+t.test('a URL without a path requests /', async t => {
   const tracker = await ok(t)
   await open(tracker.origin).announce(request)
   t.equal(tracker.announces[0]!.path, '/')
 })
 
-t.test('User-Agent and Host are there', async t => {
+t.test('an announce has User-Agent and Host', async t => {
   const tracker = await ok(t)
   await open(tracker.url).announce(request)
   t.equal(tracker.announces[0]!.headers['user-agent'], 'tsdl/1.2.3')
   t.equal(`http://${tracker.announces[0]!.headers.host}`, tracker.origin)
 })
 
-t.test('credentials are sent as Basic auth, and named nowhere', async t => {
+t.test('credentials are sent as Basic authentication, and no message has them', async t => {
   const tracker = await scriptedTracker(t, { body: { 'failure reason': 'no' } })
   const { host } = new URL(tracker.url)
   const error = await open(`http://us%20er:p%40w:@${host}/announce`)
@@ -119,7 +119,7 @@ t.test('credentials are sent as Basic auth, and named nowhere', async t => {
   t.equal(tracker.announces[1]!.headers.authorization, `Basic ${Buffer.from('us%er:').toString('base64')}`)
 })
 
-t.test('failures name the tracker and what is wrong, in printable text', async t => {
+t.test('errors name the tracker and the reason, in printable text', async t => {
   const tracker = await scriptedTracker(
     t,
     (_, n) =>
@@ -149,7 +149,7 @@ t.test('failures name the tracker and what is wrong, in printable text', async t
   await fails('ERR_TRACKER', /invalid reply: the reply is not a dictionary/)
 })
 
-t.test('connection refused, no such host', async t => {
+t.test('a refused connection and an unknown host are errors that say so', async t => {
   const tracker = await ok(t)
   await tracker.close()
   await t.rejects(open(tracker.url).announce(request), {
@@ -163,7 +163,7 @@ t.test('connection refused, no such host', async t => {
   await t.rejects(lost.announce(request), { code: 'ERR_TRACKER', message: /: no such host$/, cause: missing })
 })
 
-t.test('an IPv6 literal is connected to as one', async t => {
+t.test('a URL with an IPv6 literal connects to that address', async t => {
   const tracker = await scriptedTracker(undefined, { body: peersBody([peer]) }, '::1').catch(() => undefined)
   if (!tracker) return t.pass('no IPv6 here')
   t.teardown(tracker.close)
@@ -171,13 +171,13 @@ t.test('an IPv6 literal is connected to as one', async t => {
   t.equal(`http://${tracker.announces[0]!.headers.host}`, tracker.origin)
 })
 
-t.test('https where no TLS is spoken', async t => {
+t.test('https to a server without TLS is an error that says so', async t => {
   const tracker = await ok(t)
   await t.rejects(open(tracker.url.replace('http:', 'https:')).announce(request), { code: 'ERR_TRACKER' })
   await tracker.idle()
 })
 
-t.test('https with a bad certificate', async t => {
+t.test('https to a server with an invalid certificate is an error that says so', async t => {
   let pem: string
   try {
     const args =
@@ -196,7 +196,7 @@ t.test('https with a bad certificate', async t => {
   t.match(error, { code: 'ERR_TRACKER', message: /self.signed certificate/ })
 })
 
-t.test('an announce that is given up ends at once, with its socket', async t => {
+t.test('an announce that is aborted ends at once, with its socket', async t => {
   const tracker = await scriptedTracker(t, { hang: true })
   const control = new AbortController()
   const announced = open(tracker.url).announce(request, control)

@@ -20,7 +20,7 @@ const request: AnnounceRequest = {
 const announce = (url: string) => new HttpTracker(url, { userAgent: 'tsdl/0' }).announce(request)
 const gzip = { 'Content-Encoding': 'gzip' }
 
-/** Announces once to a tracker with this script. No socket or timer may be left. */
+/** Announces once to a tracker with this script. No socket or timer may be left open. */
 async function ask(t: Test, script: Script) {
   const tracker = await scriptedTracker(t, script)
   const outcome = await announce(tracker.url).then(
@@ -31,24 +31,27 @@ async function ask(t: Test, script: Script) {
   return outcome
 }
 
-t.test('chunked replies with extensions and trailers, at chunk and packet sizes 1 to 70', async t => {
-  for (let size = 1; size <= 70; size++) {
-    const chunks = slices(body, size).map(chunk =>
-      Buffer.concat([
-        Buffer.from(`${chunk.length.toString(16)};name="va;lue"\r\n`),
-        chunk,
-        Buffer.from('\r\n'),
-      ]),
-    )
-    const whole = Buffer.concat([
-      Buffer.from('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n'),
-      ...chunks,
-      Buffer.from('0\r\nX-T: 1\r\n\r\n'),
-    ])
-    const { reply } = await ask(t, { raw: slices(whole, size) })
-    t.same(reply?.peers, [peer], `${size}`)
-  }
-})
+t.test(
+  'chunked replies with extensions and trailers are read, in chunks and packets of 1 to 70 bytes',
+  async t => {
+    for (let size = 1; size <= 70; size++) {
+      const chunks = slices(body, size).map(chunk =>
+        Buffer.concat([
+          Buffer.from(`${chunk.length.toString(16)};name="va;lue"\r\n`),
+          chunk,
+          Buffer.from('\r\n'),
+        ]),
+      )
+      const whole = Buffer.concat([
+        Buffer.from('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n'),
+        ...chunks,
+        Buffer.from('0\r\nX-T: 1\r\n\r\n'),
+      ])
+      const { reply } = await ask(t, { raw: slices(whole, size) })
+      t.same(reply?.peers, [peer], `${size}`)
+    }
+  },
+)
 
 t.test('gzip is decoded', async t => {
   t.same((await ask(t, { headers: gzip, body: gzipSync(body) })).reply?.peers, [peer])
@@ -61,7 +64,7 @@ t.test('gzip is decoded', async t => {
   t.same(seen, ['gzip'])
 })
 
-t.test('gzip that is corrupt, truncated, empty or something else', async t => {
+t.test('gzip that is corrupt, truncated, empty or something else is an error', async t => {
   const packed = gzipSync(body)
   const corrupt = Buffer.from(packed)
   corrupt[packed.length - 6]! ^= 0xff
@@ -73,7 +76,7 @@ t.test('gzip that is corrupt, truncated, empty or something else', async t => {
   t.match(error, { code: 'ERR_TRACKER', message: /unknown encoding: br/ })
 })
 
-t.test('a gzip bomb of 1 GiB is refused, memory flat', async t => {
+t.test('a gzip bomb of 1 GiB is rejected, and memory does not grow', async t => {
   const member = gzipSync(Buffer.alloc(16 << 20))
   const bomb = Buffer.concat(Array.from({ length: 64 }, () => member))
   const before = process.resourceUsage().maxRSS
@@ -85,7 +88,7 @@ t.test('a gzip bomb of 1 GiB is refused, memory flat', async t => {
   )
 })
 
-t.test('redirects absolute, relative and path-only, of every kind', async t => {
+t.test('absolute, relative and path-only redirects are followed for every status', async t => {
   const targets = (origin: string) => [
     `${origin}/x/deep/ok?a=1`,
     '/x/deep/ok?a=1',
@@ -133,7 +136,7 @@ t.test('credentials stay with their origin', async t => {
   t.equal(other.announces[1]!.headers.authorization, `Basic ${Buffer.from('a:b').toString('base64')}`)
 })
 
-t.test('redirects to anything but http and https are refused', async t => {
+t.test('redirects to other protocols than http and https are rejected', async t => {
   for (const location of [
     'ftp://h/x',
     'file:///etc/passwd',
@@ -148,7 +151,7 @@ t.test('redirects to anything but http and https are refused', async t => {
   t.match((await ask(t, { status: 302 })).error, { message: /HTTP 302$/ }, 'no Location')
 })
 
-t.test('statuses are named, with the reason if there is one', async t => {
+t.test('an error names the status of the reply, with the reason if there is one', async t => {
   for (const status of [400, 403, 404, 410, 500, 503]) {
     t.match((await ask(t, { status, body: 'oops' })).error, {
       code: 'ERR_TRACKER',
@@ -164,7 +167,7 @@ t.test('statuses are named, with the reason if there is one', async t => {
   )
 })
 
-t.test('accepts and never answers, answers half and stalls: the time is bounded', async t => {
+t.test('a server that never answers, or stalls in its answer, is waited for in a bounded time', async t => {
   const half = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nd5:pee'
   for (const [event, limit] of [
     [undefined, 30_000],
@@ -188,13 +191,13 @@ t.test('accepts and never answers, answers half and stalls: the time is bounded'
   }
 })
 
-t.test('HTTP/1.0 and Connection: close without a length: the body goes to the end', async t => {
+t.test('the body of HTTP/1.0 and of Connection: close without a length ends with the connection', async t => {
   for (const head of ['HTTP/1.0 200 OK\r\n\r\n', 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n']) {
     t.same((await ask(t, { raw: [head, body.subarray(0, 9), body.subarray(9)] })).reply?.peers, [peer])
   }
 })
 
-t.test('a body shorter than announced, no HTTP at all, a hang-up', async t => {
+t.test('a short body, a reply that is not HTTP, and a closed connection are errors', async t => {
   const short = 'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n'
   for (const raw of [
     [short, body],
@@ -206,7 +209,7 @@ t.test('a body shorter than announced, no HTTP at all, a hang-up', async t => {
   }
 })
 
-t.test('an endless body meets the limit', async t => {
+t.test('an endless body is an error at the limit', async t => {
   function* endless() {
     yield 'HTTP/1.1 200 OK\r\n\r\n'
     for (;;) yield Buffer.alloc(65_536, 'x')

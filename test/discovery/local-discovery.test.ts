@@ -72,22 +72,25 @@ function setup({ failing = [] as string[], only = undefined as { family: 4 | 6 }
   return { clock, discovery, failing, found, groups, hear, interfaces, sent, sockets, open: () => open }
 }
 
-t.test('an announce, byte by byte; several info-hashes, 24 at most, below 1,400 bytes', async t => {
-  t.equal(
-    encodeLsd(4, { port: 6881, infoHashes: [hex(1), hex(2)], cookie: 'abc' }).toString(),
-    `BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 6881\r\nInfohash: ${hex(1)}\r\nInfohash: ${hex(2)}\r\ncookie: abc\r\n\r\n\r\n`,
-  )
-  t.match(encodeLsd(6, { port: 1, infoHashes: [hex(1)] }).toString(), 'Host: [ff15::efc0:988f]:6771\r\n')
-  const most = encodeLsd(6, {
-    port: 65_535,
-    infoHashes: Array.from({ length: 30 }, (_, n) => hex(n)),
-    cookie: 'x'.repeat(8),
-  })
-  t.ok(most.length <= 1_400, `${most.length}`)
-  t.equal(decodeLsd(most)?.infoHashes.length, 24)
-})
+t.test(
+  'an announce has the bytes of BEP 14, and at most 24 info-hashes in less than 1,400 bytes',
+  async t => {
+    t.equal(
+      encodeLsd(4, { port: 6881, infoHashes: [hex(1), hex(2)], cookie: 'abc' }).toString(),
+      `BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 6881\r\nInfohash: ${hex(1)}\r\nInfohash: ${hex(2)}\r\ncookie: abc\r\n\r\n\r\n`,
+    )
+    t.match(encodeLsd(6, { port: 1, infoHashes: [hex(1)] }).toString(), 'Host: [ff15::efc0:988f]:6771\r\n')
+    const most = encodeLsd(6, {
+      port: 65_535,
+      infoHashes: Array.from({ length: 30 }, (_, n) => hex(n)),
+      cookie: 'x'.repeat(8),
+    })
+    t.ok(most.length <= 1_400, `${most.length}`)
+    t.equal(decodeLsd(most)?.infoHashes.length, 24)
+  },
+)
 
-t.test('announces as others write them are read, all else is not', async t => {
+t.test('announces of other clients are read, and any other packet is ignored', async t => {
   const read = (text: string) => decodeLsd(Buffer.from(text, 'latin1'))
   const head = 'BT-SEARCH * HTTP/1.1\r\n'
   const good = { port: 6881, infoHashes: [hex(0xab)] }
@@ -155,7 +158,7 @@ t.test('each torrent is announced every five minutes, to both groups, on each in
   t.equal(open(), 0)
 })
 
-t.test('one packet a minute at most, whatever comes and goes; all have their turn', async t => {
+t.test('at most one packet a minute is sent, and every torrent gets its turn', async t => {
   const { clock, discovery, sent } = setup()
   await discovery.start()
   discovery.add(hash(1), 6881)
@@ -185,7 +188,7 @@ t.test('one packet a minute at most, whatever comes and goes; all have their tur
   discovery.close()
 })
 
-t.test('neighbours that share a torrent of ours are heard; ourselves and strangers are not', async t => {
+t.test('peers of our torrents are reported, and not ourselves or peers of other torrents', async t => {
   const { discovery, found, hear, sockets } = setup()
   await discovery.start()
   discovery.add(hash(1), 6881)
@@ -205,7 +208,7 @@ t.test('neighbours that share a torrent of ours are heard; ourselves and strange
   t.equal(found.length, 4)
 })
 
-t.test('a torrent without a port is listened for, and not announced', async t => {
+t.test('announces for a torrent without a port are received, and it is not announced', async t => {
   const { clock, discovery, found, hear, sent } = setup()
   await discovery.start()
   discovery.add(hash(1), undefined)
@@ -221,7 +224,7 @@ t.test('a torrent without a port is listened for, and not announced', async t =>
   t.equal(clock.pending, 0)
 })
 
-t.test('a flood is read no further than two hundred packets in ten seconds', async t => {
+t.test('of a flood, two hundred packets in ten seconds are read', async t => {
   const { clock, discovery, found, hear } = setup()
   await discovery.start()
   discovery.add(hash(1), 6881)
@@ -233,39 +236,44 @@ t.test('a flood is read no further than two hundred packets in ten seconds', asy
   discovery.close()
 })
 
-t.test('a family or an interface that does not work leaves the others; none leaves silence', async t => {
-  const { clock, discovery, failing, groups, interfaces, sent } = setup({ failing: ['udp6', '203.0.113.7'] })
-  t.same(await discovery.start(), [4])
-  discovery.add(hash(1), 6881)
-  await clock.advance(0)
-  t.same(
-    sent.map(({ via }) => via),
-    ['192.168.1.7'],
-  )
-  failing.pop()
-  interfaces.wlan0 = [info('192.168.2.7', '192.168.2.7/24')]
-  await clock.advance(300_000)
-  t.same(
-    sent.slice(1).map(({ via }) => via),
-    ['192.168.1.7', '203.0.113.7', '192.168.2.7'],
-    'what came up since as well',
-  )
-  t.equal(groups.length, 3)
-  discovery.close()
-  const mute = setup({ failing: ['udp4', 'udp6'] })
-  t.same(await mute.discovery.start(), [])
-  mute.discovery.add(hash(1), 6881)
-  t.equal(mute.clock.pending, 0)
-  mute.discovery.close()
-  const hasty = setup()
-  const starting = hasty.discovery.start()
-  hasty.discovery.close()
-  t.same(await starting, [])
-  await settle()
-  t.equal(hasty.open(), 0)
-})
+t.test(
+  'a family or an interface that fails does not affect the others, and without any nothing is sent',
+  async t => {
+    const { clock, discovery, failing, groups, interfaces, sent } = setup({
+      failing: ['udp6', '203.0.113.7'],
+    })
+    t.same(await discovery.start(), [4])
+    discovery.add(hash(1), 6881)
+    await clock.advance(0)
+    t.same(
+      sent.map(({ via }) => via),
+      ['192.168.1.7'],
+    )
+    failing.pop()
+    interfaces.wlan0 = [info('192.168.2.7', '192.168.2.7/24')]
+    await clock.advance(300_000)
+    t.same(
+      sent.slice(1).map(({ via }) => via),
+      ['192.168.1.7', '203.0.113.7', '192.168.2.7'],
+      'what came up since as well',
+    )
+    t.equal(groups.length, 3)
+    discovery.close()
+    const mute = setup({ failing: ['udp4', 'udp6'] })
+    t.same(await mute.discovery.start(), [])
+    mute.discovery.add(hash(1), 6881)
+    t.equal(mute.clock.pending, 0)
+    mute.discovery.close()
+    const hasty = setup()
+    const starting = hasty.discovery.start()
+    hasty.discovery.close()
+    t.same(await starting, [])
+    await settle()
+    t.equal(hasty.open(), 0)
+  },
+)
 
-t.test('which addresses are in the neighbourhood', async t => {
+t.test('addresses of the local networks are accepted, and others are not', async t => {
   const near = [
     '10.1.2.3',
     '100.64.0.1',

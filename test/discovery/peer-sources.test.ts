@@ -43,24 +43,27 @@ function setup(options: Partial<PeerSourcesOptions> = {}) {
   return { calls, clock, lsd, sources, found }
 }
 
-t.test('an info-hash is enough to ask the DHT, the local network and the named peers', async t => {
-  const { calls, clock, lsd, sources, found } = setup({ peers: [at(3)], nodes: [at(8)] })
-  t.strictSame(calls, [], 'no source is used before the start')
-  sources.start()
-  lsd.emit('peer', Buffer.from(infoHash), at(2))
-  lsd.emit('peer', Buffer.alloc(20, 8), at(9))
-  await clock.advance(0)
-  t.strictSame(calls, ['node 10.0.0.1:8', 'lookup, announce 6000', 'lsd 6000'])
-  t.strictSame(found.sort(), ['DHT 1', 'LSD 2', 'option 3'], 'not what belongs to another torrent')
-  await clock.advance(70_000)
-  t.equal(calls.filter(call => call.startsWith('lookup')).length, 2, 'the DHT is asked again')
-  await sources.stop()
-  await sources.stop()
-  t.equal(lsd.listenerCount('peer'), 0)
-  t.equal(clock.pending, 0)
-})
+t.test(
+  'an info-hash is enough to look for peers in the DHT and the local network, and at given addresses',
+  async t => {
+    const { calls, clock, lsd, sources, found } = setup({ peers: [at(3)], nodes: [at(8)] })
+    t.strictSame(calls, [], 'no source is used before the start')
+    sources.start()
+    lsd.emit('peer', Buffer.from(infoHash), at(2))
+    lsd.emit('peer', Buffer.alloc(20, 8), at(9))
+    await clock.advance(0)
+    t.strictSame(calls, ['node 10.0.0.1:8', 'lookup, announce 6000', 'lsd 6000'])
+    t.strictSame(found.sort(), ['DHT 1', 'LSD 2', 'option 3'], 'not what belongs to another torrent')
+    await clock.advance(70_000)
+    t.equal(calls.filter(call => call.startsWith('lookup')).length, 2, 'the DHT is asked again')
+    await sources.stop()
+    await sources.stop()
+    t.equal(lsd.listenerCount('peer'), 0)
+    t.equal(clock.pending, 0)
+  },
+)
 
-t.test('a client that does not listen is not announced, but asks', async t => {
+t.test('a client that does not listen looks for peers, and is not announced', async t => {
   const { calls, clock, sources } = setup({ port: () => undefined })
   sources.start()
   await clock.advance(0)
@@ -80,21 +83,24 @@ t.test('the DHT and the local network are not used for a private torrent (BEP 27
   await sources.stop()
 })
 
-t.test('when the metadata of a magnet turns out to be private, both are left at once (BEP 27)', async t => {
-  const { calls, clock, lsd, sources, found } = setup()
-  sources.start()
-  await clock.advance(0)
-  sources.becomePrivate()
-  calls.length = found.length = 0
-  lsd.emit('peer', Buffer.from(infoHash), at(2))
-  await clock.advance(600_000)
-  t.strictSame([...calls, ...found], [])
-  t.equal(sources.dht, undefined)
-  t.equal(clock.pending, 0)
-  await sources.stop()
-})
+t.test(
+  'when the metadata of a link is private, the DHT and the local network are left at once (BEP 27)',
+  async t => {
+    const { calls, clock, lsd, sources, found } = setup()
+    sources.start()
+    await clock.advance(0)
+    sources.becomePrivate()
+    calls.length = found.length = 0
+    lsd.emit('peer', Buffer.from(infoHash), at(2))
+    await clock.advance(600_000)
+    t.strictSame([...calls, ...found], [])
+    t.equal(sources.dht, undefined)
+    t.equal(clock.pending, 0)
+    await sources.stop()
+  },
+)
 
-t.test('the reason for a stall names the sources that were asked', async t => {
+t.test('the reason for a stall names the sources that were used', async t => {
   const none = { candidates: { listIdle: () => [] }, peers: new Map() } as unknown as Swarm
   const { sources } = setup()
   t.equal(
@@ -110,7 +116,7 @@ t.test('the reason for a stall names the sources that were asked', async t => {
   )
 })
 
-t.test('a tracker that is added again is announced to once', async t => {
+t.test('a tracker that is added again gets each announce once', async t => {
   const [a, b, c] = ['a', 'b', 'c'].map(name => `http://127.0.0.1:1/${name}`) as [string, string, string]
   const { sources } = setup({ tiers: [[a]] })
   sources.addTrackers([[b, a]])

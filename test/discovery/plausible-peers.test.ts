@@ -11,17 +11,14 @@ const peers = ['1.2.3.4', '10.0.0.1', '100.64.0.1', '127.0.0.1', '169.254.1.1', 
 )
 const hosts = (address: string | undefined) => plausiblePeersOf(address, peers).map(({ host }) => host)
 
-t.test(
-  'a tracker names peers that it can know of: one of the public Internet none of our network',
-  async t => {
-    t.same(hosts('8.8.8.8'), ['1.2.3.4'])
-    t.same(hosts(''), ['1.2.3.4'], 'not knowing, it is taken for one of the public Internet')
-    t.same(hosts('100.64.9.9'), ['1.2.3.4', '100.64.0.1', 'nas.local'])
-    t.same(hosts('192.168.0.1'), ['1.2.3.4', '10.0.0.1', '100.64.0.1', '169.254.1.1', 'nas.local'])
-    t.equal(hosts('127.0.0.1').length, peers.length, 'a tracker on this machine names any')
-    t.equal(hosts(undefined).length, peers.length)
-  },
-)
+t.test('a tracker of the public Internet cannot name peers of our network', async t => {
+  t.same(hosts('8.8.8.8'), ['1.2.3.4'])
+  t.same(hosts(''), ['1.2.3.4'], 'not knowing, it is taken for one of the public Internet')
+  t.same(hosts('100.64.9.9'), ['1.2.3.4', '100.64.0.1', 'nas.local'])
+  t.same(hosts('192.168.0.1'), ['1.2.3.4', '10.0.0.1', '100.64.0.1', '169.254.1.1', 'nas.local'])
+  t.equal(hosts('127.0.0.1').length, peers.length, 'a tracker on this machine names any')
+  t.equal(hosts(undefined).length, peers.length)
+})
 
 t.test("a torrent's UDP tracker gets nothing at reserved and multicast addresses", async t => {
   const sent: string[] = []

@@ -20,7 +20,7 @@ const files = (...entries: [Buffer, Parameters<typeof encode>[0]][]) =>
   ])
 
 t.test(
-  'the address for a scrape is that for an announce with another word in its path, or there is none',
+  'the scrape URL has `scrape` for `announce` in its path, and a URL without `announce` has none',
   async t => {
     const cases = [
       ['http://t.example/announce', 'http://t.example/scrape'],
@@ -39,7 +39,7 @@ t.test(
 )
 
 t.test(
-  'counts of what was asked for; a torrent or a number that is missing is unknown, not zero',
+  'the counts are of the requested torrents, and a missing torrent or number is unknown, not zero',
   async t => {
     const counts = { complete: 1, downloaded: 2, downloaders: 2, incomplete: 3 }
     const nul = Buffer.alloc(20)
@@ -81,7 +81,7 @@ t.test('over HTTP the info-hash is repeated for several torrents; an existing qu
   await t.rejects(client.scrape([]), { code: 'ERR_USAGE' })
 })
 
-t.test('a refused scrape is reported as a refused announce is', async t => {
+t.test('a failed scrape is reported like a failed announce', async t => {
   const tracker = await scriptedTracker(t, (_, n) =>
     n === 0 ? { body: { 'failure reason': 'no' } } : { status: 404, body: 'x' },
   )
@@ -91,7 +91,7 @@ t.test('a refused scrape is reported as a refused announce is', async t => {
 })
 
 t.test(
-  'all trackers of a torrent are asked at once; each has its result, in the order of the torrent',
+  'all trackers of a torrent are scraped at once, and the results are in the order of the torrent',
   async t => {
     const http = await scriptedTracker(t, { body: files([one, { complete: 7 }]) })
     const unknown = await scriptedTracker(t, { body: 'de' })
@@ -109,34 +109,37 @@ t.test(
   },
 )
 
-t.test('a scrape of all ends in its time, or when it is given up, and leaves nothing', async t => {
-  const mute = await scriptedTracker(t, { hang: true })
-  const silent = await udpTracker(t, () => [])
-  const clock = new VirtualClock()
-  const warnings: Error[] = []
-  const warned = (warning: Error) => warnings.push(warning)
-  process.on('warning', warned)
-  t.teardown(() => process.off('warning', warned))
-  const many = { infoHash: one, trackers: [Array.from({ length: 12 }, (_, n) => `${silent.url}/${n}`)] }
-  const all = scrape(many, { clock, timeout: 5_000 })
-  await silent.count(12)
-  await clock.advance(5_000)
-  t.equal((await all).filter(({ error }) => error).length, 12)
-  t.same(warnings, [], 'Node has nothing to say of so many')
-  silent.seen.length = 0
-  const asked = { infoHash: one, trackers: [[mute.url, silent.url]] }
-  const slow = scrape(asked, { clock, timeout: 5_000 })
-  await Promise.all([mute.seen(1), silent.count(1)])
-  await clock.advance(5_000)
-  t.match(await slow, [
-    { error: { message: /no answer within 5 s$/ } },
-    { error: { message: /no answer within 5 s$/ } },
-  ])
-  const control = new AbortController()
-  const left = scrape(asked, { clock, signal: control.signal })
-  await Promise.all([mute.seen(2), silent.count(2)])
-  control.abort()
-  t.match(await left, [{ error: { message: /aborted$/ } }, { error: { message: /aborted$/ } }])
-  await mute.idle()
-  t.equal(clock.pending, 0)
-})
+t.test(
+  'a scrape of all trackers ends at its timeout or when it is aborted, and leaves nothing open',
+  async t => {
+    const mute = await scriptedTracker(t, { hang: true })
+    const silent = await udpTracker(t, () => [])
+    const clock = new VirtualClock()
+    const warnings: Error[] = []
+    const warned = (warning: Error) => warnings.push(warning)
+    process.on('warning', warned)
+    t.teardown(() => process.off('warning', warned))
+    const many = { infoHash: one, trackers: [Array.from({ length: 12 }, (_, n) => `${silent.url}/${n}`)] }
+    const all = scrape(many, { clock, timeout: 5_000 })
+    await silent.count(12)
+    await clock.advance(5_000)
+    t.equal((await all).filter(({ error }) => error).length, 12)
+    t.same(warnings, [], 'Node has nothing to say of so many')
+    silent.seen.length = 0
+    const asked = { infoHash: one, trackers: [[mute.url, silent.url]] }
+    const slow = scrape(asked, { clock, timeout: 5_000 })
+    await Promise.all([mute.seen(1), silent.count(1)])
+    await clock.advance(5_000)
+    t.match(await slow, [
+      { error: { message: /no answer within 5 s$/ } },
+      { error: { message: /no answer within 5 s$/ } },
+    ])
+    const control = new AbortController()
+    const left = scrape(asked, { clock, signal: control.signal })
+    await Promise.all([mute.seen(2), silent.count(2)])
+    control.abort()
+    t.match(await left, [{ error: { message: /aborted$/ } }, { error: { message: /aborted$/ } }])
+    await mute.idle()
+    t.equal(clock.pending, 0)
+  },
+)

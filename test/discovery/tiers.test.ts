@@ -1,16 +1,16 @@
 import t from 'tap'
 import { Tiers } from '../../src/discovery/tiers.ts'
 
-/** Random numbers that leave the order of every tier as it is. */
+/** Random numbers that do not change the order of a tier. */
 const still = () => 0.999_999
 
-t.test('tier by tier, empty tiers none', async t => {
+t.test('trackers are tried tier by tier, without empty tiers', async t => {
   t.same(new Tiers([['a', 'b'], [], ['c']], still).order(), ['a', 'b', 'c'])
   t.same(new Tiers([], still).order(), [])
   t.same(new Tiers([[], []], still).order(), [])
 })
 
-t.test('shuffling stays inside the tiers and reaches every order', async t => {
+t.test('trackers are shuffled within their tiers, and every order is possible', async t => {
   const seen = new Set<string>()
   for (let one = 0; one < 3; one++) {
     for (let two = 0; two < 2; two++) {
@@ -22,7 +22,7 @@ t.test('shuffling stays inside the tiers and reaches every order', async t => {
   t.same(new Tiers([['a', 'b']], () => 1).order().sort(), ['a', 'b'], 'chance out of range loses nothing')
 })
 
-t.test('one that answered goes to the front of its tier, as in the examples of BEP 12', async t => {
+t.test('a tracker that answered goes to the front of its tier, as in the examples of BEP 12', async t => {
   const tiers = new Tiers([['1', '2', '3'], ['backup']], still)
   tiers.promote('2')
   t.same(tiers.order(), ['2', '1', '3', 'backup'])
@@ -34,7 +34,7 @@ t.test('one that answered goes to the front of its tier, as in the examples of B
   t.same(tiers.order(), ['3', '2', '1', 'backup'])
 })
 
-t.test('the tiers that were handed in are left as they were', async t => {
+t.test('the given tiers are not changed', async t => {
   const given = [['a', 'b']]
   new Tiers(given, () => 0).promote('b')
   t.same(given, [['a', 'b']])

@@ -2,7 +2,7 @@ import t from 'tap'
 import { parseTrackerUrl, trackerName } from '../../src/discovery/tracker-url.ts'
 import { InputError } from '../../src/errors.ts'
 
-t.test('addresses that can be trackers', async t => {
+t.test('valid tracker URLs are accepted', async t => {
   const good: [string, string][] = [
     ['http://t.example/announce', 'http://t.example/announce'],
     ['HTTPS://T.Example:8443/a?passkey=x', 'https://t.example:8443/a?passkey=x'],
@@ -14,7 +14,7 @@ t.test('addresses that can be trackers', async t => {
   for (const [text, href] of good) t.equal(parseTrackerUrl(text).href, href, text)
 })
 
-t.test('addresses that cannot are refused by name', async t => {
+t.test('invalid tracker URLs are rejected with their value', async t => {
   const bad = [
     '',
     'announce',
@@ -47,7 +47,7 @@ t.test('addresses that cannot are refused by name', async t => {
   })
 })
 
-t.test('CR, LF, TAB and NUL inside an address are refused, not dropped', async t => {
+t.test('CR, LF, TAB and NUL inside a URL are rejected, not dropped', async t => {
   for (const char of ['\r', '\n', '\r\nX-Evil: 1\r\n', '\t', '\0', '\x7f', '\x85']) {
     t.throws(() => parseTrackerUrl(`http://t.example/ann${char}ounce`), {
       code: 'ERR_USAGE',
@@ -56,7 +56,7 @@ t.test('CR, LF, TAB and NUL inside an address are refused, not dropped', async t
   }
 })
 
-t.test('names of trackers keep no secrets and no control characters', async t => {
+t.test('names of trackers have no secrets and no control characters', async t => {
   t.equal(trackerName('http://user:pw@t.example/announce?passkey=secret#x'), 'http://t.example/announce')
   t.equal(
     trackerName('http://t.example/0123456789abcdef0123456789abcdef/announce'),

@@ -31,14 +31,14 @@ const request: AnnounceRequest = {
   key: 0xdeadbeef,
 }
 
-/** A tracker over sockets of its own, closed with the test. */
+/** Creates a tracker with its own sockets, which are closed at the end of the test. */
 function open(t: Test, url: string, lookup?: Lookup) {
   const tracker = new UdpTracker(url, { sockets: new UdpSockets(), ...(lookup && { lookup }) })
   t.teardown(() => tracker.close())
   return tracker
 }
 
-/** A tracker at 10.0.0.9 port 80, in memory. */
+/** Creates a tracker in memory, at 10.0.0.9 port 80. */
 function inMemory(
   script: (seen: SeenPacket, n: number) => readonly Uint8Array[] = () => [],
   url = 'udp://10.0.0.9:80',
@@ -57,7 +57,7 @@ function inMemory(
   return { clock, net, sockets, tracker, log: () => net.sent.map(({ action, at }) => `${at} ${action}`) }
 }
 
-t.test('connect, then announce, byte by byte', async t => {
+t.test('connect and announce have the bytes of BEP 15', async t => {
   const tracker = await udpTracker(t)
   for (const [event, number] of [
     ['started', 2],
@@ -91,7 +91,7 @@ t.test('connect, then announce, byte by byte', async t => {
   }
 })
 
-t.test('path and query of the address go with the announce, in pieces of 255 bytes', async t => {
+t.test('the path and query of the URL are sent with the announce, in parts of 255 bytes', async t => {
   const { net, tracker } = inMemory(obliging, 'udp://10.0.0.9:80/dir/announce?key=%20x#no')
   await tracker.announce(request)
   t.equal(net.sent[1]?.packet.toString('latin1', 98), '\x02\x16/dir/announce?key=%20x')
@@ -103,7 +103,7 @@ t.test('path and query of the address go with the announce, in pieces of 255 byt
   t.equal(`${options.toString('latin1', 2, 257)}${options.toString('latin1', 259)}`, query)
 })
 
-t.test('two hundred peers, peers of IPv6, and packets longer than needed', async t => {
+t.test('two hundred peers, IPv6 peers, and packets that are too long are read', async t => {
   const many = Array.from({ length: 200 }, (_, index) => ({
     host: `10.0.1.${index + 1}`,
     port: 1000 + index,
@@ -128,7 +128,7 @@ t.test('two hundred peers, peers of IPv6, and packets longer than needed', async
   t.same((await open(t, six.value.url).announce(request)).peers, [{ host: '2600::1', port: 7 }])
 })
 
-t.test('only the right answer from the right address counts', async t => {
+t.test('only the answer to the request, from the address of the tracker, counts', async t => {
   const stranger = dgram.createSocket('udp4').bind(0, '127.0.0.1')
   await once(stranger, 'listening')
   t.teardown(() => stranger.close())
@@ -140,7 +140,7 @@ t.test('only the right answer from the right address counts', async t => {
     const from = tracker.froms.at(-1)!
     const packet = right === 'connect' ? answers.connect(seen) : answers.announce(seen, encodePeers4([peer]))
     const other = { ...seen, transaction: Buffer.from(seen.transaction.map(byte => byte ^ 1)) }
-    // The stranger's come first, as loopback keeps the order.
+    // The packets of the other socket arrive first, because loopback keeps the order.
     const spoofed = right === 'connect' ? answers.connect(seen, Buffer.alloc(8, 6)) : answers.announce(seen)
     for (const lie of [spoofed, answers.error(seen, 'spoofed')]) {
       await new Promise<void>(resolve => stranger.send(lie, from.port, from.address, () => resolve()))
@@ -196,7 +196,7 @@ t.test('an error reply is reported with its text, made printable', async t => {
   await t.rejects(tracker.announce(request), { message: /: no reason given$/ })
 })
 
-t.test('sent again after 15, 30, ... 3840 s, then it is a failure', async t => {
+t.test('a request is sent again after 15, 30, ... 3840 s, and then fails', async t => {
   const { clock, log, tracker, net } = inMemory()
   const failed = t.rejects(tracker.announce(request), {
     code: 'ERR_TRACKER',
@@ -212,29 +212,32 @@ t.test('sent again after 15, 30, ... 3840 s, then it is a failure', async t => {
   t.equal(clock.pending, 0)
 })
 
-t.test('an announce that is lost, with the times of BEP 15; and the answer to a repeated one', async t => {
-  const { clock, log, tracker, net } = inMemory(seen =>
-    seen.action === 'connect' ? [answers.connect(seen)] : [],
-  )
-  const announced = tracker.announce(request)
-  await clock.advance(300_000)
-  // At 105 s the id is too old, and the next wait is the fourth.
-  t.same(
-    log(),
-    [
-      '0 announce',
-      '15 announce',
-      '45 announce',
-      '105 connect',
-      '105 announce',
-      '225 connect',
-      '225 announce',
-    ].toSpliced(0, 0, '0 connect'),
-  )
-  net.receive(answers.announce(net.sent.at(-1)!, encodePeers4([peer])), '10.0.0.9', 80)
-  t.same((await announced).peers, [peer])
-  t.equal(clock.pending, 0)
-})
+t.test(
+  'a lost announce is repeated at the times of BEP 15, and the answer to the repetition is used',
+  async t => {
+    const { clock, log, tracker, net } = inMemory(seen =>
+      seen.action === 'connect' ? [answers.connect(seen)] : [],
+    )
+    const announced = tracker.announce(request)
+    await clock.advance(300_000)
+    // At 105 s the id has expired, and the next wait is the fourth.
+    t.same(
+      log(),
+      [
+        '0 announce',
+        '15 announce',
+        '45 announce',
+        '105 connect',
+        '105 announce',
+        '225 connect',
+        '225 announce',
+      ].toSpliced(0, 0, '0 connect'),
+    )
+    net.receive(answers.announce(net.sent.at(-1)!, encodePeers4([peer])), '10.0.0.9', 80)
+    t.same((await announced).peers, [peer])
+    t.equal(clock.pending, 0)
+  },
+)
 
 t.test('a connection id is used for one minute by all trackers at that address', async t => {
   const { clock, log, net, sockets, tracker } = inMemory(obliging)
@@ -255,7 +258,7 @@ t.test('a connection id is used for one minute by all trackers at that address',
   tracker.close()
 })
 
-t.test('an id from before that is refused, or not answered, is replaced', async t => {
+t.test('a connection id that is rejected or not answered is replaced', async t => {
   const { clock, log, net, tracker } = inMemory(obliging)
   await tracker.announce(request)
   net.script = (seen, n) =>
@@ -275,30 +278,33 @@ t.test('an id from before that is refused, or not answered, is replaced', async 
   t.equal(clock.pending, 0)
 })
 
-t.test('a name with addresses of both families is asked at one of each, with the same key', async t => {
-  const { clock, net, tracker } = inMemory(seen => {
-    if (seen.action === 'connect') return [answers.connect(seen)]
-    return [
-      answers.announce(
-        seen,
-        seen.to.startsWith('2') ? encodePeers6([{ host: '2600::5', port: 5 }]) : encodePeers4([peer]),
-      ),
-    ]
-  }, 'udp://t.example:80/announce')
-  const found: string[] = []
-  const first = await tracker.announce(request, {
-    more: late => found.push(...late.peers.map(formatAddress)),
-  })
-  await settle()
-  found.push(...first.peers.map(formatAddress))
-  t.same(found.sort(), ['10.0.0.1:6881', '[2600::5]:5'])
-  const announces = net.sent.filter(({ action }) => action === 'announce')
-  t.same(announces.map(({ to }) => to).sort(), ['10.0.0.9 80', '2001:db8::9 80'])
-  t.same(announces[0]?.packet.subarray(16), announces[1]?.packet.subarray(16), 'all else the same')
-  t.equal(clock.pending, 0)
-})
+t.test(
+  'a host with addresses of both families gets an announce at one of each, with the same key',
+  async t => {
+    const { clock, net, tracker } = inMemory(seen => {
+      if (seen.action === 'connect') return [answers.connect(seen)]
+      return [
+        answers.announce(
+          seen,
+          seen.to.startsWith('2') ? encodePeers6([{ host: '2600::5', port: 5 }]) : encodePeers4([peer]),
+        ),
+      ]
+    }, 'udp://t.example:80/announce')
+    const found: string[] = []
+    const first = await tracker.announce(request, {
+      more: late => found.push(...late.peers.map(formatAddress)),
+    })
+    await settle()
+    found.push(...first.peers.map(formatAddress))
+    t.same(found.sort(), ['10.0.0.1:6881', '[2600::5]:5'])
+    const announces = net.sent.filter(({ action }) => action === 'announce')
+    t.same(announces.map(({ to }) => to).sort(), ['10.0.0.9 80', '2001:db8::9 80'])
+    t.same(announces[0]?.packet.subarray(16), announces[1]?.packet.subarray(16), 'all else the same')
+    t.equal(clock.pending, 0)
+  },
+)
 
-t.test('one family that fails or is silent does not fail the other; both do', async t => {
+t.test('one family that fails or is silent does not fail the announce, and both do', async t => {
   const six = inMemory((seen, n) => (seen.to.startsWith('10') ? [] : obliging(seen, n)), 'udp://t.example:80')
   six.net.unreachable.add('10.0.0.9')
   t.ok(await six.tracker.announce(request))
@@ -323,7 +329,7 @@ t.test('one family that fails or is silent does not fail the other; both do', as
   await t.rejects(lost.announce(request), { code: 'ERR_TRACKER', message: /: no such host$/ })
 })
 
-t.test('a closed port is a failure in time, no crash', async t => {
+t.test('a closed port fails the announce in time', async t => {
   const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
   await once(socket, 'listening')
   const { port } = socket.address()
@@ -338,7 +344,7 @@ t.test('a closed port is a failure in time, no crash', async t => {
 })
 
 t.test(
-  'given up while a connect is pending, or a name is looked up: at once, and nothing is left',
+  'an announce that is aborted during a connect or a lookup ends at once, and leaves nothing open',
   async t => {
     const { clock, net, tracker } = inMemory()
     const control = new AbortController()
@@ -361,7 +367,7 @@ t.test(
   },
 )
 
-t.test('the goodbye to one that does not answer takes a second and a half at most', async t => {
+t.test('stopped to a silent tracker takes a second and a half at most', async t => {
   const { clock, tracker } = inMemory()
   const stopped = t.rejects(tracker.announce({ ...request, event: 'stopped' }), {
     code: 'ERR_TRACKER',
@@ -409,27 +415,30 @@ t.test('a leecher finds an announced seeder; stopped is sent even in the tick of
   )
 })
 
-t.test('a scrape of one and of two, in order; a short reply fills what it can', async t => {
-  const { net, tracker } = inMemory(obliging)
-  const two = [request.infoHash, request.peerId]
-  t.same(await tracker.scrape(two.slice(0, 1)), [{ complete: 1, downloaded: 2, incomplete: 3 }])
-  t.equal(net.sent.at(-1)?.packet.length, 36)
-  net.script = seen => [answers.scrape(seen, 1, 2, 3, 4, 5, 6, 7, 8)]
-  t.same(await tracker.scrape(two), [
-    { complete: 1, downloaded: 2, incomplete: 3 },
-    { complete: 4, downloaded: 5, incomplete: 6 },
-  ])
-  t.same(net.sent.at(-1)?.packet.subarray(16), Buffer.concat(two))
-  net.script = seen => [answers.scrape(seen, 1, 2, 3, 4)]
-  t.same(await tracker.scrape(two), [{ complete: 1, downloaded: 2, incomplete: 3 }, undefined])
-  await t.rejects(tracker.scrape([]), InputError)
-  await t.rejects(tracker.scrape(Array(75).fill(request.infoHash)), {
-    code: 'ERR_USAGE',
-    message: /1 to 74 .* got 75$/,
-  })
-})
+t.test(
+  'a scrape of two torrents has their counts in order, and a short reply has those of the first',
+  async t => {
+    const { net, tracker } = inMemory(obliging)
+    const two = [request.infoHash, request.peerId]
+    t.same(await tracker.scrape(two.slice(0, 1)), [{ complete: 1, downloaded: 2, incomplete: 3 }])
+    t.equal(net.sent.at(-1)?.packet.length, 36)
+    net.script = seen => [answers.scrape(seen, 1, 2, 3, 4, 5, 6, 7, 8)]
+    t.same(await tracker.scrape(two), [
+      { complete: 1, downloaded: 2, incomplete: 3 },
+      { complete: 4, downloaded: 5, incomplete: 6 },
+    ])
+    t.same(net.sent.at(-1)?.packet.subarray(16), Buffer.concat(two))
+    net.script = seen => [answers.scrape(seen, 1, 2, 3, 4)]
+    t.same(await tracker.scrape(two), [{ complete: 1, downloaded: 2, incomplete: 3 }, undefined])
+    await t.rejects(tracker.scrape([]), InputError)
+    await t.rejects(tracker.scrape(Array(75).fill(request.infoHash)), {
+      code: 'ERR_USAGE',
+      message: /1 to 74 .* got 75$/,
+    })
+  },
+)
 
-t.test('addresses of UDP trackers', async t => {
+t.test('valid UDP tracker URLs are parsed, and others rejected', async t => {
   const good = [
     ['udp://T.Example:6969/announce?x', { host: 't.example', port: 6969, target: '/announce?x' }],
     ['UDP://t.example:80', { host: 't.example', port: 80, target: '' }],
@@ -458,7 +467,7 @@ t.test('addresses of UDP trackers', async t => {
   })
 })
 
-t.test('with one address family, a tracker is asked at that address only', async t => {
+t.test('with one address family, a tracker is contacted at its address of that family only', async t => {
   for (const [family, asked, other] of [
     [4, '10.0.0.9 80', 'udp://[2001:db8::9]:80'],
     [6, '2001:db8::9 80', 'udp://10.0.0.9:80'],

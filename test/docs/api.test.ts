@@ -7,7 +7,7 @@ import { PROJECT_DIRECTORY } from '../helpers/project.ts'
 
 const OFFLINE_OPTIONS = '{ dht: false, lsd: false, bind: "127.0.0.1" }'
 
-/** The library, without the ways to find peers that leave this machine. */
+/** The library, without the sources of peers outside of this machine. */
 const SHIM_SCRIPT = `
 import * as library from '${join(PROJECT_DIRECTORY, 'dist/index.js')}'
 const options = given => (given?.client ? given : { ...${OFFLINE_OPTIONS}, ...given })
@@ -21,7 +21,7 @@ export class Client extends library.Client {
 }
 `
 
-/** What each recipe prints, by its heading. */
+/** The output of each recipe, by its heading. */
 const EXPECTED_OUTPUTS: Readonly<Record<string, RegExp>> = {
   'Save a torrent': /^$/,
   'Stream a magnet link': /^$/,
@@ -47,7 +47,7 @@ t.test('every recipe of docs/api.md runs', async t => {
   const content = await offer(t)
   const folder = t.testdirName
   mkdirSync(join(folder, 'node_modules/tsdl'), { recursive: true })
-  writeFileSync(join(folder, 'package.json'), '{}') // else `tsdl` would be the package around this folder
+  writeFileSync(join(folder, 'package.json'), '{}') // otherwise `tsdl` would resolve to the package that contains this folder
   writeFileSync(join(folder, 'node_modules/tsdl/index.js'), SHIM_SCRIPT)
   writeFileSync(
     join(folder, 'node_modules/tsdl/package.json'),

@@ -160,7 +160,7 @@ t.test('blocks are written only within their buffers for any messages', async ()
           place(index: number, begin: number, length: number) {
             if (!takes[asked++ % takes.length]) return null
             const memory = Buffer.alloc(length + 20, 0xee)
-            // a piece so large that only this block of it has memory
+            // a piece so large that only this block has memory
             const data = { set: (part: Uint8Array, at: number) => memory.set(part, 10 + at - begin) }
             const piece = { index, data } as unknown as PieceBuffer
             wanted.push({ memory, length, piece })

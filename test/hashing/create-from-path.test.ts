@@ -172,7 +172,7 @@ t.test('a file gives a torrent of one file, with its name', async t => {
   )
 })
 
-/** A pool that changes the files after it has listed them. */
+/** A pool that changes the files after it listed them. */
 class ChangedFilesPool extends HashPool {
   readonly #change: () => void
 
@@ -204,7 +204,7 @@ t.test('a file that changes while it is hashed is named', async t => {
   }
 })
 
-t.test('what cannot be read is named, with its reason', async t => {
+t.test('a file that cannot be read is named, with the reason', async t => {
   const directory = t.testdir({ empty: {} })
   const none = join(directory, 'none')
   await t.rejects(createFromPath(none, { hashPool }), {
@@ -217,7 +217,7 @@ t.test('what cannot be read is named, with its reason', async t => {
   })
 })
 
-t.test('an abort stops it', async t => {
+t.test('an abort stops the creation', async t => {
   const directory = t.testdir({ a: noise(100_000, 1) })
   const signal = AbortSignal.abort(new Error('enough'))
   await t.rejects(createFromPath(directory, { hashPool, signal }), { code: 'ERR_ABORTED' })

@@ -204,7 +204,7 @@ t.test('the main thread takes one job, and worker threads the others', async t =
   await t.rejects(pool.hash([ranges], AbortSignal.abort(reason)), reason)
 })
 
-t.test('with one core all is hashed by the main thread', async t => {
+t.test('with one core everything is hashed by the main thread', async t => {
   const { pool, write } = setup(t, 1, true)
   t.equal(pool.jobs, 1)
   const { path, bytes } = write('file', 9)

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 
-/** The first surrogate. They and what follows are no characters of their own. */
+/** The first surrogate. Surrogates are not characters. */
 const FIRST_SURROGATE = 0xd800
 const SURROGATES_COUNT = 0x800
 
 /**
- * Any character of Unicode, as a unit of `fc.string`. The unit `binary` of fast-check gives the same ones, but it writes all
- * 1,112,064 of them into a map first.
+ * Any character of Unicode, as a unit of `fc.string`. The unit `binary` of fast-check generates the same characters,
+ * but it first writes all 1,112,064 of them into a map.
  */
 export const anyCharacter = fc.nat(0x10ffff - SURROGATES_COUNT).map(
   at => String.fromCodePoint(at < FIRST_SURROGATE ? at : at + SURROGATES_COUNT),

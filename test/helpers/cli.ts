@@ -1,4 +1,4 @@
-/** Runs the built program as a user would: `node dist/cli.js ...`, a process of its own. */
+/** Runs the built program as a user does: `node dist/cli.js ...` in a separate process. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,28 +16,28 @@ let offers = 0
 
 const CLI_PATH = inProject('dist/cli.js')
 
-/** Resume records of tests stay out of the state directory of the user. */
+/** A state directory for tests, so that their resume records are not in that of the user. */
 const STATE_DIRECTORY = mkdtempSync(join(tmpdir(), 'tsdl-state-'))
 process.once('exit', () => rmSync(STATE_DIRECTORY, { recursive: true, force: true }))
 
-/** Runs a program with the variable that says for which process the descriptors are. */
+/** A shell command that runs a program with its own process id in LISTEN_PID, as a service manager does. */
 const WITH_OWN_PID = 'LISTEN_PID=$$ exec "$0" "$@"'
 
 export interface RunOptions {
   readonly cwd?: string
-  /** Variables of its environment, besides those that every run has. */
+  /** Additional variables of its environment. */
   readonly env?: NodeJS.ProcessEnv
-  /** What it reads on standard input. @default nothing */
+  /** Its standard input. @default empty */
   readonly stdin?: Uint8Array | string
-  /** A descriptor that standard output goes to, or `unread`: the caller reads it. @default it is collected */
+  /** A descriptor for standard output, or `unread` if the caller reads it. @default it is collected */
   readonly stdout?: number | 'unread'
-  /** A descriptor that standard error goes to. @default it is collected */
+  /** A descriptor for standard error. @default it is collected */
   readonly stderr?: number
-  /** Called with the process once it runs. */
+  /** Called with the process when it has started. */
   readonly started?: (child: ChildProcess) => void
-  /** A descriptor that it inherits as 3, as from a service manager. */
+  /** A descriptor that it inherits as 3, like one of a service manager. */
   readonly descriptor?: number
-  /** Another program than tsdl, run the same way. */
+  /** A program to run instead of tsdl. */
   readonly program?: string
 }
 
@@ -50,14 +50,14 @@ export interface Ran {
   readonly lines: readonly string[]
 }
 
-/** Resolves when it has ended and all that it wrote was read. It looks for peers on this machine only. */
+/** Runs tsdl. Resolves when it has ended and its output was read. It looks for peers on this machine only. */
 export function tsdl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const { cwd, descriptor, env, program = CLI_PATH, started, stderr, stdin = '', stdout } = options
   const argv = [process.execPath, program, ...(program === CLI_PATH ? isolated(args) : args)]
   const [command, ...rest] = descriptor === undefined ? argv : ['sh', '-c', WITH_OWN_PID, ...argv]
   const child = spawn(command!, rest, {
     ...(cwd === undefined ? {} : { cwd }),
-    // without NODE_OPTIONS, which has the hooks of the test runner
+    // without NODE_OPTIONS, which contains the hooks of the test runner
     env: {
       PATH: process.env.PATH,
       XDG_STATE_HOME: STATE_DIRECTORY,
@@ -88,7 +88,7 @@ export function tsdl(args: readonly string[], options: RunOptions = {}): Promise
   })
 }
 
-/** The events that `--json` wrote. */
+/** Returns the events that `--json` wrote. */
 // biome-ignore lint/suspicious/noExplicitAny: whatever is there, to be looked at
 export function eventsOf({ lines }: Ran): any[] {
   return lines.map(line => JSON.parse(line))
@@ -96,24 +96,24 @@ export function eventsOf({ lines }: Ran): any[] {
 
 export interface PeerPieces {
   readonly metainfo: Metainfo
-  /** The .torrent, as bytes and as a file; it names the tracker. */
+  /** The .torrent, as bytes and as a file. It contains the tracker. */
   readonly torrent: Buffer
   readonly path: string
-  /** Where the seed is, as `--peer` takes it. */
+  /** The address of the seed, as a value of `--peer`. */
   readonly peer: string
-  /** All bytes, end to end. */
+  /** The bytes of all files, concatenated. */
   readonly bytes: Buffer
-  /** The bytes of one file. */
+  /** Returns the bytes of one file. */
   file(index: number): Buffer
 }
 
 export interface OfferOptions {
-  /** Paths and lengths; one with the path '' is a torrent of one file. @default one of 300,000 bytes */
+  /** Lengths by path. The path '' makes a torrent of one file. @default one file of 300,000 bytes */
   readonly files?: Readonly<Record<string, number>>
   readonly name?: string
   /** @default 16 KiB */
   readonly pieceLength?: number
-  /** Trackers, in place of the one that knows the seed. */
+  /** Trackers, instead of the one that knows the seed. */
   readonly trackers?: readonly (readonly string[])[]
 }
 
@@ -123,7 +123,7 @@ interface Test {
   readonly testdirName: string
 }
 
-/** A torrent in the test's directory, with a tracker and a seed on loopback until the test is over. */
+/** Creates a torrent in the directory of the test, with a tracker and a seed on loopback until the test ends. */
 export async function offer(t: Test, options: OfferOptions = {}): Promise<PeerPieces> {
   const { files = { '': 300_000 }, name = 'content.bin', pieceLength = 16_384 } = options
   const length = Object.values(files).reduce((sum, size) => sum + size, 0)

@@ -1,8 +1,8 @@
-/** Waits for conditions, which are evaluated only when something may have changed. */
+/** Waits for conditions, which are evaluated when `check` is called. */
 export class Conditions {
   readonly #checks = new Set<() => void>()
 
-  /** Resolves once `isMet` returns true, now or at a call of `check`. */
+  /** Resolves when `isMet` returns true, now or at a call of `check`. */
   wait(isMet: () => boolean): Promise<void> {
     return new Promise(resolve => {
       const check = () => {

@@ -1,4 +1,4 @@
-/** Compares what the tables of docs/rpc.md say with the calls that a test makes. */
+/** Compares the tables of docs/rpc.md with the calls that a test makes. */
 import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
 import { inProject } from './project.ts'
@@ -6,12 +6,12 @@ import { inProject } from './project.ts'
 type CallTable = Readonly<Record<string, (...values: never[]) => unknown>>
 
 /**
- * Notes the names of the functions of a table that are called and do not fail, from the next test of `t` until the end of the
- * process.
+ * Records the names of the functions of a table that are called and do not fail, from the next test of `t` until the
+ * end of the process.
  */
 export function recordCalls(t: Test, table: CallTable): ReadonlySet<string> {
   const called = new Set<string>()
-  // the tests of another file may run before, in the same process
+  // tests of another file may run before it in the same process
   t.before(() => called.clear())
   const functions = table as Record<string, (...values: unknown[]) => unknown>
   for (const [name, call] of Object.entries(functions))
@@ -23,7 +23,7 @@ export function recordCalls(t: Test, table: CallTable): ReadonlySet<string> {
   return called
 }
 
-/** Returns the names that a section of docs/rpc.md lists, with the last cell of their rows. */
+/** Returns the names in a section of docs/rpc.md, with the last cell of their rows. */
 export function readDocumented(section: string): ReadonlyMap<string, string> {
   const page = readFileSync(inProject('docs/rpc.md'), 'utf8')
   const [, text = ''] = page.split(`\n## ${section}\n`)
@@ -35,7 +35,7 @@ export function readDocumented(section: string): ReadonlyMap<string, string> {
   )
 }
 
-/** Checks that a section of docs/rpc.md says of exactly these names that a test calls them. */
+/** Checks that a section of docs/rpc.md marks exactly these names as called by a test. */
 export function checkTested(t: Test, section: string, test: string, called: Iterable<string>): void {
   const listed = [...readDocumented(section)].filter(([, tests]) => tests.split(', ').includes(test))
   t.strictSame([...called].sort(), listed.map(([name]) => name.replaceAll('-', '_')).sort())

@@ -1,4 +1,4 @@
-/** A seed of zeros in a thread of its own, as fast as possible, which takes no time of the main thread. */
+/** A seed of zeros in a separate thread, as fast as possible, which takes no time of the main thread. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -57,7 +57,7 @@ export interface FastSeed {
   close(): Promise<void>
 }
 
-/** Starts a seed of one file with a number of whole pieces. */
+/** Starts a seed of one file of whole pieces. */
 export async function startFastSeed(pieceCount: number, pieceLength = 262_144): Promise<FastSeed> {
   const hash = createHash('sha1').update(Buffer.alloc(pieceLength)).digest()
   const hashes = Buffer.concat(Array<Buffer>(pieceCount).fill(hash))

@@ -1,4 +1,4 @@
-/** A disk that fails, cuts short or delays the calls that a test chooses. */
+/** A disk that fails, shortens or delays the calls that a test chooses. */
 import type { FileHandle } from '../../src/ports/file-system.ts'
 import type { Disk } from './storage-suite.ts'
 
@@ -22,17 +22,17 @@ export interface DiskCall {
 }
 
 /**
- * Decides on a call before it is made: throws to fail it, returns how many bytes of a read or a write pass, or resolves
- * when it may go on.
+ * Decides on a call before it is made: throws to fail it, returns the number of bytes that a read or a write transfers,
+ * or resolves when the call may continue.
  */
 export type Fault = (call: DiskCall) => number | undefined | Promise<number | undefined>
 
-/** A system error as the disk gives it. */
+/** Creates a system error like one of the disk. */
 export function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: as the system says`), { code })
 }
 
-/** Wraps a disk; `fs` is what the program under test sees. */
+/** Wraps a disk. The program under test uses `fs`. */
 export class FaultyDisk {
   readonly fs: Disk
   fault: Fault = () => undefined
@@ -53,7 +53,7 @@ export class FaultyDisk {
         let open = true
         return wrap(path, handle, call, () => {
           if (open) this.open--
-          open = false // closing twice is no fault
+          open = false // a handle may be closed twice
         })
       },
       lstat: async (...args: [path: string]) => {
@@ -112,7 +112,7 @@ function wrap(
       await handle.chmod(mode)
     },
     close: async () => {
-      // The descriptor is closed even where that fails (close(2)).
+      // The descriptor is closed even if close fails (close(2)).
       await handle.close()
       closed()
       await call('close', path)

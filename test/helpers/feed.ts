@@ -11,9 +11,12 @@ export interface Fed<Out> {
 }
 
 export interface FeedOptions {
-  /** Of the first random cuts; the others follow it. @default SEED of the environment, or 1 */
+  /**
+   * The seed of the first random cuts; the following cuts have the next seeds.
+   * @default SEED of the environment, or 1
+   */
   readonly seed?: number
-  /** How many random ways. @default 5 */
+  /** The number of random cuts. @default 5 */
   readonly random?: number
 }
 
@@ -51,7 +54,7 @@ export async function feed<Out>(
   return first!
 }
 
-/** Writes chunks into a decoder and ends it; resolves once it has closed. */
+/** Writes chunks into a decoder and ends it. Resolves when it has closed. */
 export function run<Out>(decoder: Through<Uint8Array, Out>, chunks: Iterable<Uint8Array>): Promise<Fed<Out>> {
   return new Promise(resolve => {
     const items: Out[] = []
@@ -66,13 +69,15 @@ export function run<Out>(decoder: Through<Uint8Array, Out>, chunks: Iterable<Uin
   })
 }
 
-/** Returns copies of `bytes`, cut at random: mostly short, sometimes long. The same seed gives the same cuts. */
+/**
+ * Returns copies of parts of `bytes`, cut at random: mostly short, sometimes long. The same seed gives the same cuts.
+ */
 export function randomCuts(bytes: Uint8Array, seed: number): Uint8Array[] {
   const chance = generator(seed)
   return cut(bytes, () => 1 + Math.floor(chance() * (chance() < 0.8 ? 24 : 4096)))
 }
 
-/** Copies of parts of `bytes`, each as long as `next` says. */
+/** Returns copies of parts of `bytes`. `next` returns the length of each part. */
 export function cut(bytes: Uint8Array, next: () => number): Uint8Array[] {
   const chunks: Uint8Array[] = []
   for (let at = 0; at < bytes.length; ) {

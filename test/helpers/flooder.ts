@@ -1,16 +1,16 @@
-/** A peer in a thread of its own that sends the same bytes repeatedly, as fast as they are read. */
+/** A peer in a separate thread that sends the same bytes repeatedly, as fast as they are read. */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
 export interface Flooder {
   readonly address: { readonly host: string; readonly port: number }
-  /** Messages of the flood that were read so far. */
+  /** The number of messages of the flood that were read. */
   sent(): Promise<number>
   close(): Promise<void>
 }
 
 export interface FloodOptions {
-  /** Its first bytes: a handshake, and messages that follow it. */
+  /** Its first bytes: a handshake and the messages after it. */
   readonly greeting: Uint8Array
   /** The bytes that it repeats. */
   readonly flood: Uint8Array
@@ -43,7 +43,7 @@ const CHILD_SCRIPT = `
   parentPort.on('message', () => parentPort.postMessage(sent))
 `
 
-/** Starts one. It waits for a connection. */
+/** Starts a flooder. It waits for a connection. */
 export async function startFlooder({ greeting, flood }: FloodOptions): Promise<Flooder> {
   const worker = new Worker(CHILD_SCRIPT, { eval: true, workerData: { greeting, flood } })
   const [port] = await once(worker, 'message')

@@ -10,13 +10,14 @@ function cpuOf(work: () => void): number {
 }
 
 /**
- * How many times more CPU a work of four times the size takes, by the least of several runs: 4 where the cost is
- * proportional to the size, 16 where it is its square. @param size large enough that the work takes a few milliseconds
+ * Returns the factor by which the CPU time of `work` grows for four times the size, from the minimum of several runs.
+ * It is 4 for a cost that is proportional to the size, and 16 for the square of the size.
+ * @param size so large that the work takes a few milliseconds
  */
 export function growth(work: (size: number) => void, size: number): number {
-  work(size) // so that both are compiled
+  work(size) // compiles both
   let [small, large] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
-  // In turn, so that a slow moment of the machine or a collection of garbage falls on both.
+  // In turns, so that a disturbance of the machine or a garbage collection affects both.
   for (let run = 0; run < RUN_COUNT; run++) {
     small = Math.min(
       small,
@@ -30,5 +31,5 @@ export function growth(work: (size: number) => void, size: number): number {
   return large / Math.max(0.1, small)
 }
 
-/** What `growth` may be of work with a cost proportional to its size, or a little more. */
+/** The maximum of `growth` for work with a cost that is about proportional to its size. */
 export const PROPORTIONAL_RATIO = 9

@@ -1,4 +1,4 @@
-/** Commands that look for peers; without any, it is `get`. */
+/** Commands that look for peers. Without a command it is `get`. */
 const LOOKING_COMMANDS = new Set(['daemon', 'get', 'seed', 'serve', 'why'])
 const OTHER_COMMANDS = new Set([
   'info',
@@ -16,8 +16,8 @@ const OTHER_COMMANDS = new Set([
 ])
 
 /**
- * Arguments of tsdl with which it stays on this machine: without the DHT, unless nodes of it are named, and without LSD,
- * unless the test runs in a network of its own.
+ * Returns arguments with which tsdl contacts only this machine: without the DHT, unless nodes are named, and without
+ * LSD, unless the test runs in a separate network.
  */
 export function isolated(args: readonly string[], ownNetwork = false): string[] {
   const [command = '--help', ...rest] = args

@@ -2,9 +2,9 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import type { FileEntry, Metainfo } from '../../src/metainfo/metainfo.ts'
 
-/** A file to make: its contents, or a length (then its bytes are pseudo-random, zeros for padding). */
+/** A file to create: its contents, or its length. With a length the bytes are pseudo-random, or zeros for padding. */
 export interface FileSpec {
-  /** As it will stand in `FileEntry.path`; nothing is put before it. */
+  /** The value of `FileEntry.path`, without a prefix. */
   readonly path: string
   /** Bytes. @default the length of `contents`, or 0 */
   readonly length?: number
@@ -12,7 +12,7 @@ export interface FileSpec {
   readonly pad?: boolean
   readonly executable?: boolean
   readonly hidden?: boolean
-  /** Relative to the output directory. */
+  /** The target of a symlink, relative to the output directory. */
   readonly symlink?: string
 }
 
@@ -22,24 +22,24 @@ export interface TorrentSpec {
   readonly pieceLength?: number
   /** @default 'torrent', or the path of the only file */
   readonly name?: string
-  /** @default whether there are several files */
+  /** @default true if there are several files */
   readonly multiFile?: boolean
   readonly private?: boolean
   readonly trackers?: readonly (readonly string[])[]
   readonly webSeeds?: readonly string[]
-  /** Changes the pseudo-random content. @default 1 */
+  /** The seed of the pseudo-random content. @default 1 */
   readonly seed?: number
 }
 
 export interface MadeTorrent {
   readonly metainfo: Metainfo
-  /** All files end to end, padding included. */
+  /** All files concatenated, with padding. */
   readonly content: Buffer
   /** The bencoded `info` dictionary that `infoHash` is the SHA-1 of. */
   readonly info: Buffer
 }
 
-/** A torrent of these files: same input, same bytes. */
+/** Creates a torrent of these files. The same input gives the same bytes. */
 export function makeTorrent(spec: TorrentSpec): MadeTorrent {
   const { pieceLength = 16384, seed = 1, multiFile = spec.files.length > 1 } = spec
   const name = spec.name ?? (multiFile ? 'torrent' : spec.files[0]!.path)
@@ -89,7 +89,7 @@ export function makeTorrent(spec: TorrentSpec): MadeTorrent {
   return { metainfo, content, info }
 }
 
-/** The bytes of one piece of what `makeTorrent` made. */
+/** Returns the bytes of one piece of a torrent of `makeTorrent`. */
 export function pieceOf({ metainfo, content }: MadeTorrent, index: number): Buffer {
   return content.subarray(index * metainfo.pieceLength, (index + 1) * metainfo.pieceLength)
 }

@@ -1,10 +1,10 @@
-/** Changes of files as by another program while tsdl runs. */
+/** Changes files as another program does while tsdl runs. */
 import * as fs from 'node:fs/promises'
 import { join } from 'node:path'
 
 /**
- * Resolves when the file system's clock has moved on by 50 ms: a change from now on shows in the times of a file, and
- * is not taken for a part of what tsdl wrote before.
+ * Resolves when the clock of the file system has advanced by 50 ms. A later change is visible in the times of a file,
+ * and is not mistaken for a write of tsdl.
  */
 export async function nextTick(directory: string): Promise<void> {
   const path = join(directory, '.tick')
@@ -17,7 +17,7 @@ export async function nextTick(directory: string): Promise<void> {
   await fs.unlink(path)
 }
 
-/** Changes one byte in place, and neither the size nor the inode. */
+/** Changes one byte in place, without a change of the size or the inode. */
 export async function flipByte(path: string, position: number): Promise<void> {
   const file = await fs.open(path, 'r+')
   try {

@@ -24,7 +24,7 @@ export const PAGE_DIRECTORY = inProject('dist/page')
 /** A reason to skip tests without Chromium. */
 export const withoutChromium = without(CHROMIUM_PATH, '--version')
 
-/** The screens that each view is looked at on. */
+/** The screens on which each view is tested. */
 export const SCREEN_SIZES = [
   { name: 'wide-light', width: 1200, height: 760, colorScheme: 'light' },
   { name: 'wide-dark', width: 1200, height: 760, colorScheme: 'dark' },
@@ -47,7 +47,10 @@ export async function servePage(t: Test, page: HttpApi): Promise<string> {
   return new URL(server.url).origin
 }
 
-/** Serves a page with these topics. Its actions are those of `opened`, or there are none. @returns its base, and the number of its open streams */
+/**
+ * Serves a page with these topics, and with the actions of `opened`, if given.
+ * @returns its base, and the number of its open streams
+ */
 export async function serveLivePage(
   t: Test,
   topics: Pick<LivePageContext, 'open' | 'torrents'>,
@@ -83,7 +86,7 @@ export async function openScreen(t: Test, browser: Browser, url: string, screen:
   const { colorScheme, height, width } = screen
   const context: BrowserContext = await browser.newContext({
     ...{ colorScheme, viewport: { width, height }, locale: 'en-GB', reducedMotion: 'reduce' },
-    // the policy of the page holds in the test as well
+    // the content security policy of the page applies in the test too
     bypassCSP: false,
   })
   const page = await context.newPage()
@@ -95,7 +98,7 @@ export async function openScreen(t: Test, browser: Browser, url: string, screen:
   return page
 }
 
-/** Fails for each rule of WCAG 2 A and AA that the page violates, as axe finds it: contrast, names, roles. */
+/** Fails for each rule of WCAG 2 A and AA that axe finds violated: contrast, names, roles. */
 export async function checkAccessibility(t: Test, page: Page, where: string): Promise<void> {
   // a string that is evaluated is not subject to the policy of the page
   const { readFileSync } = await import('node:fs')

@@ -13,7 +13,7 @@ export interface Remote extends OpenedSession {
   rpc(method: string, args?: object, tag?: number): Promise<RpcReply>
   /** Sends a request of JSON-RPC 2. */
   call(method: string, params?: object): Promise<RpcReply>
-  /** Sends any body. */
+  /** Sends a request with any body. */
   post(body: string, headers?: Record<string, string>): Promise<Response>
 }
 

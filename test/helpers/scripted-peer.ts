@@ -20,7 +20,7 @@ import type { MadeTorrent } from './metainfo.ts'
 export interface PeerScript {
   /** Pieces that its bitfield shows. @default all */
   readonly has?: (index: number) => boolean
-  /** Called on a connection, in place of sending the handshake and the bitfield. */
+  /** Called on a connection, instead of sending the handshake and the bitfield. */
   readonly greet?: (wire: Wire) => void
   /** Parts of its handshake that differ from a correct one. */
   readonly handshake?: Partial<Omit<Handshake, 'type'>>
@@ -92,7 +92,7 @@ export class Wire {
     this.send({ type: 'handshake', infoHash, peerId, reserved: new Uint8Array(8), ...handshake })
   }
 
-  /** Sends the requested block, or other bytes in its place. */
+  /** Sends the requested block, or other bytes instead. */
   serve(block: BlockRef, change: (data: Buffer) => Uint8Array = data => data): void {
     const start = block.index * this.#made.metainfo.pieceLength + block.begin
     const data = change(Buffer.from(this.#made.content.subarray(start, start + block.length)))
@@ -129,14 +129,14 @@ export class Wire {
     return this.until(() => this.all(type).length >= count)
   }
 
-  /** Resolves once the connection is over. */
+  /** Resolves when the connection has ended. */
   gone(): Promise<void> {
     return this.until(() => this.closed)
   }
 
-  /** Resolves once something is so; looked at after whatever comes. */
-  until(met: () => boolean): Promise<void> {
-    return this.#conditions.wait(met)
+  /** Resolves when `isMet` returns true. It is called after each message and at the end. */
+  until(isMet: () => boolean): Promise<void> {
+    return this.#conditions.wait(isMet)
   }
 
   wake(): void {
@@ -176,9 +176,9 @@ export interface ScriptedPeer {
   readonly requests: readonly BlockRef[]
   /** Resolves with the n-th connection, from 1. */
   connection(n?: number): Promise<Wire>
-  /** Resolves once something is so; looked at after whatever comes on any connection. */
-  until(met: () => boolean): Promise<void>
-  /** Ends everything that was opened. */
+  /** Resolves when `isMet` returns true. It is called after each message of any connection. */
+  until(isMet: () => boolean): Promise<void>
+  /** Ends the peer and its connections. */
   close(): Promise<void>
 }
 
@@ -220,7 +220,7 @@ export async function scriptedPeer(
       await conditions.wait(() => wires.length >= n)
       return wires[n - 1]!
     },
-    until: met => conditions.wait(met),
+    until: isMet => conditions.wait(isMet),
     close,
   }
 }

@@ -8,7 +8,7 @@ import type { MadeTorrent } from './metainfo.ts'
 /** The expected state of a torrent: a text that differs after each change, or undefined if it is removed. */
 export type Expected = string | undefined
 
-/** Called before and after each change of a torrent, with its info-hash, what it was and what it will be. */
+/** Called before and after each change of a torrent, with its info-hash, its state before and its state after. */
 export interface ChangeListener {
   begin(hash: string, before: Expected, after: Expected): void
   end(hash: string, after: Expected): void
@@ -16,9 +16,9 @@ export interface ChangeListener {
 
 export interface ChangesOptions {
   readonly directories: readonly string[]
-  /** From 0 to below 1. */
+  /** A source of random numbers from 0 to below 1. */
   readonly random: () => number
-  /** Makes a torrent, with its file in the first directory. */
+  /** Creates a torrent, with its file in the first directory. */
   readonly make: (number: number) => Promise<MadeTorrent>
 }
 
@@ -35,7 +35,7 @@ export async function changeForEver(
 ): Promise<never> {
   const choose = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!
   for (let step = 0; ; step++) {
-    // a job that a kill has cut short goes on after a restart, and would change the torrent beside us
+    // a job that a kill interrupted continues after a restart, and would change the torrent concurrently
     const torrents = session.torrents.filter(({ record }) => !record.pending)
     const torrent = choose([...torrents, undefined])
     const labels = [`${step}`]

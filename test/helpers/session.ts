@@ -28,7 +28,7 @@ export interface OpenedSession {
 
 export const STATE_DIRECTORY = '/state'
 
-/** Opens a session that is closed at the end of test `t`. Several on one disk are runs after each other. */
+/** Opens a session that is closed at the end of test `t`. Several sessions on one disk are consecutive runs. */
 export async function openSession(
   t: Test,
   disk: SessionDisk = sessionDisk(),
@@ -54,11 +54,11 @@ export async function openSession(
   return { session, client, disk, close }
 }
 
-/** A torrent of one file of some pieces. */
+/** Creates a torrent of one file of some pieces. */
 export const smallTorrent = (name: string, seed = 1): MadeTorrent =>
   makeTorrent({ files: [{ path: name, length: 100_000 }], pieceLength: 16_384, seed })
 
-/** Shares torrents at a port of this machine until the test is over. @returns its address for `torrent.addPeers` */
+/** Shares torrents at a port of this machine until the test ends. @returns its address for `torrent.addPeers` */
 export async function shareAll(
   t: Test,
   torrents: readonly MadeTorrent[],

@@ -18,7 +18,7 @@ export interface Disk extends FileSystem {
 export interface Home {
   readonly disk: Disk
   readonly directory: string
-  /** Runs operations on small files. @default files are opened in turn */
+  /** Runs jobs on small files. @default files are opened one after the other */
   readonly jobs?: FileJobRunner
 }
 
@@ -27,7 +27,7 @@ export function jobsIn(fs: FileSystem): FileJobRunner {
   return { run: job => runFileJob(fs, job) }
 }
 
-/** A storage for a made torrent, closed when its test ends. */
+/** Opens a storage for a made torrent, which is closed at the end of the test. */
 export function open(
   t: Test,
   { disk, directory, jobs }: Home,
@@ -44,21 +44,21 @@ export function open(
   return storage
 }
 
-/** Writes all of a torrent, a piece at a time, and completes it. */
+/** Writes all pieces of a torrent, one at a time, and completes it. */
 export async function fill(storage: FileStorage, { metainfo, content }: MadeTorrent): Promise<void> {
   for (let at = 0; at < content.length; at += metainfo.pieceLength)
     await storage.write(at, content.subarray(at, at + metainfo.pieceLength))
   await storage.complete()
 }
 
-/** The bytes that `read` finds of a range. */
+/** Returns the bytes that `read` finds of a range. */
 export async function readOf(storage: FileStorage, position: number, length: number): Promise<Buffer> {
-  // Not zeros, so that bytes which were never filled in show.
+  // Not zeros, so that bytes that are not overwritten are noticed.
   const target = Buffer.alloc(length, 0xee)
   return target.subarray(0, await storage.read(position, target))
 }
 
-/** The bytes at a path, or nothing if there is none. */
+/** Returns the bytes of the file at a path, or undefined if there is none. */
 export async function bytesAt({ disk, directory }: Home, path: string): Promise<Buffer | undefined> {
   try {
     return Buffer.from((await disk.readFile(join(directory, path))) as Uint8Array)
@@ -111,7 +111,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
   }
 
   for (const [shape, spec] of Object.entries(shapes)) {
-    t.test(`${shape}: what was written is in the files, and is read back`, async t => {
+    t.test(`${shape}: written bytes are in the files, and are read back`, async t => {
       const home = makeHome(t)
       const made = makeTorrent(spec)
       const storage = open(t, home, made)
@@ -125,7 +125,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
         )
     })
 
-    t.test(`${shape}: pieces that arrive backwards and all at once end up the same`, async t => {
+    t.test(`${shape}: pieces may be written in reverse order and all at once`, async t => {
       const home = makeHome(t)
       const made = makeTorrent(spec)
       const storage = open(t, home, made, { maxOpenFiles: 2 })
@@ -138,7 +138,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     })
   }
 
-  t.test('nothing is made before the first write, not even by reading or closing', async t => {
+  t.test('no file is created before the first write, not even by reading or closing', async t => {
     const home = makeHome(t)
     const storage = open(
       t,
@@ -150,7 +150,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await home.disk.readdir(home.directory), [])
   })
 
-  t.test('a write makes the files it touches and no others', async t => {
+  t.test('a write creates the files that it covers and no others', async t => {
     const home = makeHome(t)
     const made = makeTorrent(shapes['many files in one piece']!)
     await open(t, home, made).write(2, made.content.subarray(2, 20))
@@ -202,7 +202,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await readOf(storage, 200, 100), made.content.subarray(200))
   })
 
-  t.test('a file that is not selected but there is read, and never written', async t => {
+  t.test('a file that is not selected but exists is read, and never written', async t => {
     const home = makeHome(t)
     const made = makeTorrent({
       files: [
@@ -234,7 +234,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     await storage.complete()
   })
 
-  t.test('completing cuts files that are longer than the torrent says, and only then', async t => {
+  t.test('completing truncates files that are too long, and nothing else does', async t => {
     const home = makeHome(t)
     const made = makeTorrent({
       files: [
@@ -252,7 +252,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await bytesAt(home, 'b'), Buffer.alloc(0))
   })
 
-  t.test('completing leaves a file that was never written missing', async t => {
+  t.test('completing does not create a file that was never written', async t => {
     const home = makeHome(t)
     await open(t, home, makeTorrent({ files: [{ path: 'a', length: 100 }] })).complete()
     t.equal(await bytesAt(home, 'a'), undefined)
@@ -274,7 +274,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     t.equal((await home.disk.lstat(join(home.directory, 'plain'))).mode & 0o111, 0)
   })
 
-  t.test('symlinks point to their target from where they are, and completing again leaves them', async t => {
+  t.test('symlinks lead to their targets, and completing again does not change them', async t => {
     const home = makeHome(t)
     const made = makeTorrent({
       files: [
@@ -291,7 +291,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await bytesAt(home, 'bin/deep/so'), made.content)
   })
 
-  t.test('a second storage finds what a first one left, and goes on', async t => {
+  t.test('a second storage finds the data of the first one, and continues', async t => {
     const home = makeHome(t)
     const made = makeTorrent(shapes['many files in one piece']!)
     const first = open(t, home, made)
@@ -304,7 +304,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     await sameFiles(t, home, made)
   })
 
-  t.test('a file that was opened to be read is still there to be written', async t => {
+  t.test('a file that was opened for reading can still be written', async t => {
     const home = makeHome(t)
     const made = makeTorrent(shapes['a single file']!)
     await home.disk.writeFile(join(home.directory, 'a'), made.content.subarray(0, 500))
@@ -317,7 +317,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await readOf(storage, 0, 1000), made.content)
   })
 
-  t.test('closing waits for what is running, may be repeated, and ends the storage', async t => {
+  t.test('closing waits for running operations, may be repeated, and ends the storage', async t => {
     const home = makeHome(t)
     const made = makeTorrent(shapes['many files in one piece']!)
     const storage = open(t, home, made)
@@ -335,7 +335,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     await t.rejects(storage.complete(), closed)
   })
 
-  t.test('a range outside of the torrent is the caller’s fault', async t => {
+  t.test('a range outside of the torrent is an InputError', async t => {
     const made = makeTorrent(shapes['a single file']!)
     const storage = open(t, makeHome(t), made)
     await t.rejects(storage.write(990, Buffer.alloc(11)), { name: 'InputError' })

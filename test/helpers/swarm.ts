@@ -44,21 +44,21 @@ export function log(torrent: Torrent) {
 export interface BlockRun extends ReturnType<typeof log> {
   readonly torrent: Torrent
   readonly disk: Disk
-  /** The bytes of a file, or nothing if there is none. */
+  /** Returns the bytes of a file, or undefined if there is none. */
   file(path: string): Promise<Buffer | undefined>
 }
 
-/** Options of functions that make a client: it finds no peers by itself, and stays on this machine. */
+/** Options of functions that create a client, with which it finds no peers by itself and contacts only this machine. */
 export const OFFLINE_OPTIONS = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' } as const
 
 export interface TorrentInDirectory extends TorrentOptions, DirectoryOptions {}
 
-/** Starts a torrent without a client, its files in a directory. */
+/** Starts a torrent without a client, with its files in a directory. */
 export function startTorrent(metainfo: Metainfo, options: TorrentInDirectory): Torrent {
   return new Torrent(metainfo, { ...options, ...directoryContent(metainfo, options) }).start()
 }
 
-/** Starts a download onto memfs, closed at the end of test `t`; no tracker is asked unless said so. */
+/** Starts a download to memfs, which is closed at the end of test `t`. By default it contacts no tracker. */
 export function run(
   t: Test,
   { metainfo }: MadeTorrent,
@@ -70,7 +70,7 @@ export function run(
     fs: disk,
     trackers: false,
     random: generator(1),
-    encryption: 'off', // scripted peers speak plainly
+    encryption: 'off', // scripted peers do not encrypt
     ...options,
   })
   const heard = log(torrent)
@@ -90,20 +90,20 @@ export function run(
 export interface Client extends BlockRun {
   readonly listener: Listener
   readonly clock: VirtualClock
-  /** The address at which it listens. */
+  /** Its listening address. */
   readonly address: PeerAddress
 }
 
 export interface ClientOptions extends Partial<Omit<TorrentInDirectory, 'peers' | 'clock'>> {
   /** The stored pieces. @default all */
   readonly has?: (index: number) => boolean
-  /** The peers that it dials; may depend on its own port. */
+  /** The peers that it dials, or a function of its own port. */
   readonly peers?: readonly PeerAddress[] | ((own: PeerAddress) => readonly PeerAddress[])
   readonly clock?: VirtualClock
   readonly disk?: Disk
 }
 
-/** Starts a client that listens on loopback, and shares what it has; resolves once it accepts connections. */
+/** Starts a client that listens on loopback and shares its stored pieces. Resolves when it accepts connections. */
 export async function client(
   t: Test,
   made: MadeTorrent,
@@ -140,7 +140,7 @@ export async function client(
   return { ...running, listener, clock, address }
 }
 
-/** Sockets, servers and timers that are open now. */
+/** Returns the number of open sockets, servers and timers. */
 function open(): string[] {
   return process.getActiveResourcesInfo().filter(name => /TCP|Pipe|Timeout|FSReq|GetAddr/.test(name))
 }
@@ -162,7 +162,9 @@ export function leavesNothing(t: Test): void {
 /** Virtual milliseconds between two checks. */
 const LOOK_INTERVAL_MS = 500
 
-/** Lets time pass until a download is complete, or another condition is met, for this many seconds at most. */
+/**
+ * Advances the virtual time until a download is complete, or another condition is met, by at most this many seconds.
+ */
 export function advanceUntilMet(
   { torrent, clock }: Pick<BlockRun, 'torrent'> & { readonly clock: VirtualClock },
   seconds: number,

@@ -1,4 +1,4 @@
-/** A terminal of tmux, in which a test types and looks at the screen. */
+/** A terminal of tmux, in which a test types and reads the screen. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -11,17 +11,17 @@ interface Test {
   readonly testdirName: string
 }
 
-/** Why tests in a terminal are skipped, or false. */
+/** The reason to skip tests in a terminal, or false. */
 export const NO_TMUX = hasTmux() ? false : 'tmux is not installed'
 
-/** A shell in a terminal of its own, in the directory of the test. `tsdl` is a command there. */
+/** A shell in its own terminal, in the directory of the test, with `tsdl` as a command. */
 export class Tmux {
   readonly #socket: string
   /** A client of tmux that prints a line for each output of the terminal. */
   readonly #observer: ChildProcess
 
   constructor(t: Test, { columns = 80, env = {} }: { columns?: number; env?: Record<string, string> } = {}) {
-    // the path of a socket has 107 bytes at most
+    // a path of a socket may have 107 bytes
     const directory = mkdtempSync(join(tmpdir(), 'tsdl-tmux-'))
     this.#socket = join(directory, 'socket')
     const variables = {
@@ -58,7 +58,7 @@ export class Tmux {
     this.type(`PS1='$ '; tsdl() { ${process.execPath} ${inProject('dist/cli.js')} "$@"; }; clear`, 'Enter')
   }
 
-  /** Types texts and keys, as `send-keys` has them: `C-c`, `Enter`. */
+  /** Types texts and keys with the names of `send-keys`: `C-c`, `Enter`. */
   type(...keys: string[]): void {
     this.#run('send-keys', ...keys)
   }
@@ -77,7 +77,7 @@ export class Tmux {
     return this.#run('capture-pane', '-p', '-e')
   }
 
-  /** Writes all that the terminal receives to a file. Returns a function that reads it. */
+  /** Writes everything that the terminal receives to a file. Returns a function that reads it. */
   record(path: string): () => string {
     this.#run('pipe-pane', `cat > '${path}'`)
     return () => (existsSync(path) ? readFileSync(path, 'utf8') : '')
@@ -87,7 +87,7 @@ export class Tmux {
     return this.#run('display-message', '-p', '#{cursor_flag}').trim() === '1'
   }
 
-  /** Resolves with the screen when a line of it matches. The test's own timeout ends the wait. */
+  /** Resolves with the screen when a line of it matches. The timeout of the test ends the wait. */
   async waitFor(pattern: RegExp): Promise<string[]> {
     for (;;) {
       const { lines } = this

@@ -8,12 +8,12 @@ import { Conditions } from './conditions.ts'
 
 /** One request that the tracker received. */
 export interface SeenAnnounce {
-  /** Path and query, as they stood on the wire. */
+  /** Path and query, as received. */
   readonly target: string
   readonly path: string
-  /** Decoded byte by byte (`+` stays `+`); the last one of a repeated name. */
+  /** The parameters, decoded byte by byte (`+` stays `+`). Of a repeated name the last one counts. */
   readonly params: Readonly<Record<string, Buffer>>
-  /** '' when there was none. */
+  /** The event, or '' for none. */
   readonly event: string
   readonly headers: http.IncomingHttpHeaders
 }
@@ -21,15 +21,15 @@ export interface SeenAnnounce {
 export interface ScriptedReply {
   readonly status?: number
   readonly headers?: Record<string, string>
-  /** Bytes as they are, or a value to be bencoded. */
+  /** Bytes, or a value to be bencoded. */
   readonly body?: Buffer | Encodable
-  /** In place of all of the above: what goes over the socket, each item in a turn of its own. */
+  /** Instead of all of the above: the bytes to send, each item in a separate turn of the event loop. */
   readonly raw?: Iterable<Buffer | string>
   /** True to leave the connection open after the answer. */
   readonly hang?: boolean
 }
 
-/** The answer to every request, or a function that returns it for a request and its number, from 0. */
+/** The reply to every request, or a function that returns it for a request and its number from 0. */
 export type Script =
   | ScriptedReply
   | ((announce: SeenAnnounce, n: number) => ScriptedReply | Promise<ScriptedReply>)
@@ -40,11 +40,11 @@ export interface ScriptedTracker {
   /** `origin` and `/announce`. */
   readonly url: string
   readonly announces: readonly SeenAnnounce[]
-  /** Resolves once so many requests have come in. */
+  /** Resolves when this number of requests was received. */
   seen(count: number): Promise<void>
-  /** Resolves once no connection is open. */
+  /** Resolves when no connection is open. */
   idle(): Promise<void>
-  /** Ends everything that was opened. */
+  /** Ends the tracker and its connections. */
   close(): Promise<void>
 }
 
@@ -94,7 +94,7 @@ export async function scriptedTracker(
   }
 }
 
-/** A body with these peers in compact form (BEP 23). */
+/** Returns a body with these peers in compact form (BEP 23). */
 export function peersBody(peers: Iterable<PeerAddress>, more: Record<string, Encodable> = {}): Buffer {
   return encode({ interval: 1800, peers: encodePeers4(peers), ...more })
 }
@@ -110,7 +110,7 @@ function readAnnounce(request: http.IncomingMessage): SeenAnnounce {
   return { target, path, params, event: params.event?.toString() ?? '', headers: request.headers }
 }
 
-/** The bytes that %XX and other characters stand for; no `+` for a space. */
+/** Decodes %XX and other characters to bytes. `+` is not a space. */
 export function percentDecode(text: string): Buffer {
   return Buffer.from(
     text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),

@@ -12,7 +12,7 @@ export interface SeenPacket {
   readonly action: string
   readonly packet: Buffer
   readonly transaction: Buffer
-  /** Clock time in seconds, where time is virtual. */
+  /** Virtual time in seconds. */
   readonly at: number
   readonly to: string
   /** The eight bytes before the action. */
@@ -36,7 +36,7 @@ const number = (value: number) => {
   return bytes
 }
 
-/** Packets that answer `seen`. */
+/** Builds packets that answer `seen`. */
 export const answers = {
   connect: ({ transaction }: SeenPacket, id: Uint8Array = CONNECTION_ID) =>
     Buffer.concat([number(0), transaction, id]),
@@ -48,10 +48,10 @@ export const answers = {
     Buffer.concat([number(3), transaction, Buffer.from(text)]),
 }
 
-/** The packets that a tracker sends back, in order; none for no answer. */
+/** The packets that a tracker sends in reply, in order; none for no reply. */
 export type UdpScript = (seen: SeenPacket, n: number) => readonly Uint8Array[]
 
-/** A script that answers all requests, with no peers and the counts 1, 2 and 3. */
+/** A script that answers all requests, without peers and with the counts 1, 2 and 3. */
 export const obliging: UdpScript = seen => {
   if (seen.action === 'connect') return [answers.connect(seen)]
   if (seen.action === 'scrape') return [answers.scrape(seen, 1, 2, 3)]
@@ -83,7 +83,7 @@ export async function udpTracker(
     seen,
     froms,
     url: `udp://${host.includes(':') ? `[${host}]` : host}:${port}/announce`,
-    /** Resolves once so many packets have come. */
+    /** Resolves when this number of packets was received. */
     async count(count: number) {
       while (seen.length < count) await once(arrivals, 'packet')
     },
@@ -91,11 +91,11 @@ export async function udpTracker(
   }
 }
 
-/** Sockets in memory: what is sent is noted, and answered by script from the address that it was sent to. */
+/** Sockets in memory. Each sent packet is recorded, and answered by a script from the address that it was sent to. */
 export class FakeDgram {
   readonly sent: SeenPacket[] = []
   open = 0
-  /** Addresses that nothing can be sent to. */
+  /** Addresses to which sending fails. */
   readonly unreachable = new Set<string>()
   readonly #clock: VirtualClock
   readonly #sockets = new Map<string, EventEmitter>()
@@ -134,7 +134,7 @@ export class FakeDgram {
     return socket as unknown as ReturnType<typeof dgram.createSocket>
   }
 
-  /** Lets a packet come in. */
+  /** Delivers a packet. */
   receive(packet: Uint8Array, address: string, port: number) {
     this.#sockets.get(address.includes(':') ? 'udp6' : 'udp4')?.emit('message', packet, { address, port })
   }

@@ -1,4 +1,7 @@
-/** Torrents of BEP 52 for tests, made layer by layer from whole files, so that tests compare two ways to compute a tree. */
+/**
+ * Torrents of BEP 52 for tests. Trees are computed layer by layer from whole files, so that tests compare two
+ * computations.
+ */
 import { createHash } from 'node:crypto'
 import { parse } from '../../src/metainfo/parse.ts'
 import { type MadeTorrent, noise } from './metainfo.ts'
@@ -8,7 +11,7 @@ const BLOCK_BYTES = 16_384
 /** A value to bencode. The keys of a Map are bytes in latin1, and keep their order. */
 export type Value = number | string | Uint8Array | readonly Value[] | Map<string, Value>
 
-/** Encodes a value as it stands: nothing is sorted. */
+/** Encodes a value without sorting. */
 export function bencode(value: Value): Buffer {
   if (typeof value === 'number') return Buffer.from(`i${value}e`)
   if (typeof value === 'string') return bencode(Buffer.from(value))
@@ -23,7 +26,7 @@ export function bencode(value: Value): Buffer {
   return Buffer.concat([Buffer.from('l'), ...value.map(bencode), Buffer.from('e')])
 }
 
-/** Returns a dictionary with sorted keys. Entries that are undefined are left out. */
+/** Returns a dictionary with sorted keys, without undefined entries. */
 export function dict(entries: { readonly [key: string]: Value | undefined }): Map<string, Value> {
   const given = Object.entries(entries).filter((entry): entry is [string, Value] => entry[1] !== undefined)
   return new Map(given.sort(([a], [b]) => Buffer.from(a, 'latin1').compare(Buffer.from(b, 'latin1'))))
@@ -69,7 +72,7 @@ export function pieceLayer(content: Uint8Array, pieceLength: number): Buffer | u
     : Buffer.concat(layersOf(content)[Math.log2(pieceLength / BLOCK_BYTES)]!.slice(0, pieces))
 }
 
-/** The parts of a torrent that a test replaces. */
+/** The parts of a torrent that a test may replace. */
 export interface V2Parts {
   readonly info?: { readonly [key: string]: Value | undefined }
   readonly top?: { readonly [key: string]: Value | undefined }
@@ -99,7 +102,7 @@ export function v2Torrent(
   return bencode(dict({ info, 'piece layers': layers, ...parts.top }))
 }
 
-/** A torrent with the content of its files, and zeros between them. */
+/** A torrent, and the content of its files with zeros between them. */
 export function torrentOfFiles(torrent: Buffer, files: { readonly [name: string]: Uint8Array }): MadeTorrent {
   const metainfo = parse(torrent)
   const content = Buffer.alloc(metainfo.length)
@@ -110,7 +113,7 @@ export function torrentOfFiles(torrent: Buffer, files: { readonly [name: string]
 
 export const HYBRID_PIECE_LENGTH = 32_768
 
-/** Files of less than a piece, of several pieces, of one piece, and of no byte. */
+/** Files of less than a piece, of several pieces, of one piece, and an empty file. */
 export const hybridFiles = {
   a: noise(10, 1),
   b: noise(3 * HYBRID_PIECE_LENGTH + 100, 2),
@@ -118,7 +121,7 @@ export const hybridFiles = {
   empty: Buffer.alloc(0),
 }
 
-/** The fields of BEP 3 that make a torrent of `hybridFiles` a hybrid one, with padding between the files. */
+/** The fields of BEP 3 that make a torrent of `hybridFiles` hybrid, with padding between the files. */
 export const hybridInfo = makeHybridInfo()
 
 /** The torrent of `hybridFiles` in a format. */

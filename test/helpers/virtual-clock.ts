@@ -6,26 +6,27 @@ interface Due extends Timer, Ranked {
 }
 
 export interface RunOptions {
-  /** Looked at whenever nothing more can happen at this instant; the run is over once it is true. */
+  /** Called when nothing more can happen at this instant. The run ends when it returns true. */
   readonly until?: () => boolean
-  /** The most virtual milliseconds. With `until`, it is a failure when they pass first. */
+  /** Maximum virtual milliseconds. With `until`, the run fails if they pass before. */
   readonly for?: number
 }
 
 export interface VirtualClockOptions {
-  /** The most real milliseconds that one run may take. @default 30,000 */
+  /** Maximum real milliseconds of one run. @default 30,000 */
   readonly patience?: number
   /**
-   * Turns of the event loop without a new timer that count as quiet. What waits for nothing but promises
-   * needs one; a storage that takes `setImmediate` for each step may need more. @default 1
+   * Turns of the event loop without a new timer that count as quiet. One is enough for code that waits only for
+   * promises. A storage that uses `setImmediate` for each step may need more.
+   * @default 1
    */
   readonly turns?: number
 }
 
 /**
- * A clock that stands still until `advance` or `run` moves it. Calls run in order of time.
+ * A clock that advances only by `advance` and `run`. Calls run in order of time.
  *
- * `advance` moves it by a time; one turn of the event loop passes before each call. `run` jumps from timer to timer as soon
+ * `advance` adds a time; one turn of the event loop passes before each call. `run` advances to the next timer as soon
  * as nothing else can happen, until a condition is true.
  */
 export class VirtualClock implements Clock {
@@ -33,9 +34,9 @@ export class VirtualClock implements Clock {
   readonly #turns: number
   readonly #due = new Heap<Due>()
   #now = 0
-  /** Timers ever set: an instant is quiet when this stands still. */
+  /** The number of timers that were ever set. An instant is quiet when it does not change. */
   #set = 0
-  /** How many there were a turn ago, and for how many turns that has not changed. */
+  /** That number a turn ago, and the turns since it changed. */
   #seen = 0
   #turned = 0
   #running = false
@@ -60,17 +61,17 @@ export class VirtualClock implements Clock {
     if (timer) this.#due.remove(timer as Due)
   }
 
-  /** Lets `ms` pass in which nothing runs, as when a process is stopped. Calls that are due run with the next move. */
+  /** Adds a time in which nothing runs, as when a process is stopped. Calls that are due run at the next advance. */
   stop(ms: number): void {
     this.#now += ms
   }
 
-  /** Number of pending calls: 0 when nothing was left behind. */
+  /** The number of pending calls. */
   get pending(): number {
     return this.#due.size
   }
 
-  /** Moves time on by `ms` and runs the calls that become due. */
+  /** Advances by `ms`, and runs the calls that become due. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
     for (;;) {
@@ -85,14 +86,15 @@ export class VirtualClock implements Clock {
     await settle()
   }
 
-  /** Moves time on in steps until `isMet` returns true, for `limitMs` at most. */
+  /** Advances in steps until `isMet` returns true, by at most `limitMs`. */
   async advanceUntil(isMet: () => boolean, limitMs: number, stepMs = 100): Promise<void> {
     for (let passed = 0; passed < limitMs && !isMet(); passed += stepMs) await this.advance(stepMs)
   }
 
   /**
-   * Lets time pass: until `until` is true, for so many milliseconds, or until no timer is left.
-   * @throws when `until` can not become true any more, or real time runs out; what a timer's call throws
+   * Advances until `until` returns true, by a number of milliseconds, or until no timer is left.
+   * @throws if `until` cannot become true any more, or the real time limit passes; also an error that a timer's call
+   * throws
    */
   run({ until, for: span = Number.POSITIVE_INFINITY }: RunOptions = {}): Promise<void> {
     if (this.#running)
@@ -101,7 +103,7 @@ export class VirtualClock implements Clock {
     const end = this.#now + span
     const deadline = performance.now() + this.#patience
     return new Promise<void>((resolve, reject) => {
-      // not a loop that awaits: that takes several times as long, and this is done for every timer
+      // not a loop with await, which takes several times as long, because this runs for every timer
       const step = () => {
         try {
           if (performance.now() > deadline) throw this.#stuck(`${this.#patience} ms of real time have passed`)
@@ -119,7 +121,7 @@ export class VirtualClock implements Clock {
     })
   }
 
-  /** True if nothing more happens until time advances. Called once a turn. */
+  /** Returns true if nothing more happens until time advances. Called once a turn. */
   #quiet(): boolean {
     const next = this.#due.peek()
     this.#turned = this.#seen === this.#set ? this.#turned + 1 : 0
@@ -127,7 +129,7 @@ export class VirtualClock implements Clock {
     return this.#turned >= this.#turns && !(next && next.at <= this.#now)
   }
 
-  /** Moves time on to the next timer, unless the run is over. */
+  /** Advances to the next timer. @returns true if the run is over */
   #over(until: (() => boolean) | undefined, end: number): boolean {
     if (until?.()) return true
     const next = this.#due.peek()
@@ -141,7 +143,7 @@ export class VirtualClock implements Clock {
     return true
   }
 
-  /** Makes one call that is due, if there is one. @returns true if there is another */
+  /** Runs one call that is due, if there is one. @returns true if another one is due */
   #call(): boolean {
     const due = this.#due.peek()
     if (!due || due.at > this.#now) return false
@@ -161,10 +163,12 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Between two calls that are due at one instant, microtasks run, at less than a turn of the loop costs. */
+/**
+ * Lets microtasks run between two calls that are due at one instant, which costs less than a turn of the event loop.
+ */
 const afterMicrotasks = (call: () => void) => queueMicrotask(() => process.nextTick(call))
 
-/** Resolves after one turn of the event loop, in which promises and microtasks have run. */
+/** Resolves after one turn of the event loop, in which promises and microtasks run. */
 export function settle(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
 }

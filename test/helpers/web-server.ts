@@ -5,12 +5,12 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { MadeTorrent } from './metainfo.ts'
 
 export interface WebRequest {
-  /** Path and query, as they stood on the wire. */
+  /** Path and query, as received. */
   readonly target: string
   readonly headers: http.IncomingHttpHeaders
-  /** The first and the last byte that were asked for, of a request with a range. */
+  /** The first and the last requested byte, of a request with a range. */
   readonly range: readonly [number, number] | undefined
-  /** Answers as it should be. */
+  /** Sends the correct answer. */
   readonly serve: (change?: (bytes: Buffer) => Buffer) => void
 }
 
@@ -20,15 +20,15 @@ export interface WebServer {
   /** `http://127.0.0.1:PORT` */
   readonly origin: string
   readonly requests: readonly WebRequest[]
-  /** How many connections there have been. */
+  /** The number of connections so far. */
   readonly connections: number
-  /** Resolves once something is so; looked at with each request. */
-  until(met: () => boolean): Promise<void>
+  /** Resolves when `isMet` returns true. It is called at each request. */
+  until(isMet: () => boolean): Promise<void>
 }
 
 /**
- * Opens a server until the end of test `t`. Without a script it is honest. The files are below `/`, with the paths of
- * the torrent.
+ * Opens a server until the end of test `t`. Without a script its answers are correct. The files are below `/`, with the
+ * paths of the torrent.
  */
 export async function webServer(
   t: { teardown(call: () => unknown): unknown },
@@ -83,10 +83,10 @@ export async function webServer(
     get connections() {
       return state.connections
     },
-    until: met =>
+    until: isMet =>
       new Promise<void>(resolve => {
         const check = () => {
-          if (!met()) return
+          if (!isMet()) return
           waiting.delete(check)
           resolve()
         }

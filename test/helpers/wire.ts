@@ -1,18 +1,18 @@
-/** Bytes of the wire, made by hand, so that tests of the real encoder have something to be compared with. */
+/** Messages built without the encoder of tsdl, with which tests compare the encoder. */
 
-/** A 4-byte length, a 1-byte id, a payload. */
+/** Returns a message: a 4-byte length, a 1-byte id, a payload. */
 export function msg(id: number, payload: Uint8Array | readonly number[] = []): Buffer {
   return Buffer.concat([u32(payload.length + 1), Buffer.from([id]), Buffer.from(payload)])
 }
 
-/** Big-endian 32-bit numbers, one behind the other. */
+/** Returns big-endian 32-bit numbers, concatenated. */
 export function u32(...values: number[]): Buffer {
   const bytes = Buffer.alloc(4 * values.length)
   for (const [at, value] of values.entries()) bytes.writeUInt32BE(value, 4 * at)
   return bytes
 }
 
-/** A piece message. */
+/** Returns a piece message. */
 export function pieceMsg(index: number, begin: number, data: Uint8Array): Buffer {
   return msg(7, Buffer.concat([u32(index, begin), data]))
 }
@@ -30,7 +30,7 @@ export const RESERVED_BYTES = {
 
 export const INFO_HASH = Buffer.from('aa'.repeat(20), 'hex')
 export const PEER_ID = Buffer.from('-TR300Z-w4bd4mkebkbi')
-/** 68 bytes that begin a conversation; the extension bit (BEP 10) is set. */
+/** Returns a handshake of 68 bytes with the bit of the extension protocol (BEP 10). */
 export const HANDSHAKE_BYTES = Buffer.concat([
   Buffer.from('\x13BitTorrent protocol', 'latin1'),
   Buffer.from('0000000000100000', 'hex'),

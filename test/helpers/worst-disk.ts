@@ -1,22 +1,22 @@
 /**
- * A disk that loses as much as it may at a power failure: bytes that were not synced become zeros, while the states of
- * files stay.
+ * A disk that loses as much as possible at a power failure: bytes that were not synced become zeros, while the states
+ * of files stay.
  */
 import type { FileHandle, FileState, FileSystem } from '../../src/ports/file-system.ts'
 import type { Disk } from './storage-suite.ts'
 
-/** Wraps a disk; `fs` is what the program under test sees. */
+/** Wraps a disk. The program under test uses `fs`. */
 export class WorstDisk {
   readonly fs: FileSystem
-  /** Calls so far; the one of number `diesAt` fails, and so do all after it. */
+  /** The number of calls so far. Call `diesAt` fails, and so do all later calls. */
   calls = 0
   diesAt = Number.POSITIVE_INFINITY
   /** Called before each `datasync`. */
   beforeDatasync: (path: string) => void | Promise<void> = () => {}
   readonly #disk: Disk
-  /** By path: where bytes were written that are not on the device. */
+  /** The ranges that were written and not synced, by path. */
   readonly #unsynced = new Map<string, [position: number, length: number][]>()
-  /** By path: how files looked at the crash. */
+  /** The content of files at the crash, by path. */
   readonly #looks = new Map<string, FileState>()
 
   constructor(disk: Disk) {
@@ -50,7 +50,7 @@ export class WorstDisk {
     }
   }
 
-  /** The power fails and comes back. */
+  /** Simulates a power failure. */
   async crash(): Promise<void> {
     this.diesAt = Number.POSITIVE_INFINITY
     const unsynced = [...this.#unsynced]
@@ -71,7 +71,7 @@ export class WorstDisk {
     step: <A extends unknown[], R>(work: (...args: A) => Promise<R>) => (...args: A) => Promise<R>,
   ): FileHandle {
     const flushed = (flush: () => Promise<void>) => async () => {
-      // What is written while it runs may not be among it.
+      // Bytes that are written during the sync may not be part of it.
       this.#unsynced.delete(path)
       await flush()
     }

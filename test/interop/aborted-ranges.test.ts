@@ -11,7 +11,7 @@ import { startTsdl } from '../helpers/counterparts/tsdl.ts'
 import { generator } from '../helpers/feed.ts'
 import { RANDOM_SEED } from '../helpers/random-seed.ts'
 
-/** Reads from `start` on until the connection has brought `most` bytes, and then ends it. */
+/** Reads from `start` until `most` bytes were received, and then closes the connection. */
 function read(url: string, start: number, most: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
@@ -32,7 +32,7 @@ function read(url: string, start: number, most: number): Promise<Buffer> {
   })
 }
 
-/** Where connections go on to `port`, all that they carry `ms` later each way. */
+/** Starts a proxy to `port` that delays bytes by `ms` in each direction. Returns its address. */
 async function delayed(t: Test, address: string, ms: number): Promise<string> {
   const port = Number(address.split(':').at(-1))
   const sockets: net.Socket[] = []
@@ -70,7 +70,7 @@ for (const ms of [0, 25]) {
     const random = generator(RANDOM_SEED)
     let start = 0
     for (let times = 0; times < 100; times++) {
-      // mostly where the last one was: what was taken back a moment ago is asked for again
+      // mostly near the last one, so that requests that were just cancelled are repeated
       if (random() < 0.2) start = Math.floor(random() * (bytes.length - 1_000_000))
       const most = Math.floor(random() ** 4 * 500_000) + 1
       const got = await read(url, start, most)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { inProject } from '../helpers/project.ts'
 import { runSmallBench } from '../helpers/small-bench.ts'
 
-/** Those that `test/bench` runs. */
+/** The benches that `test/bench` runs. */
 const TESTED_ELSEWHERE = ['download', 'pipes', 'seek']
 
 const listed = readFileSync(inProject('bench/all.js'), 'utf8').matchAll(/\['([\w-]+)\.js'/g)

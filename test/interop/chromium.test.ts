@@ -7,15 +7,15 @@ import { without } from '../helpers/counterparts/process.ts'
 
 /** The limits are generous, because other tests run beside this one. The measured times are printed. */
 const SLOWER_FACTOR = process.env.CI ? 3 : 1
-/** Milliseconds from a request, or a seek, until it plays; and until the bytes of a range are there. */
+/** Maximum milliseconds from a request, or a seek, until the film plays; and until the bytes of a range arrive. */
 const PLAY_MS = 1000 * SLOWER_FACTOR
 const RANGE_MS = 500 * SLOWER_FACTOR
-/** Debian's. */
+/** Chromium of Debian. */
 const CHROMIUM_PATH = '/usr/bin/chromium'
-/** Seconds into the file that nothing near was read of. */
+/** A position in seconds that is far from all bytes that were read. */
 const FAR_SECONDS = MEDIA_FILE.seconds - 10
 
-/** What a media element's own page has measured, in milliseconds. */
+/** The times that the page of a media element measured, in milliseconds. */
 interface Figures {
   readonly canPlay: number
   readonly plays: number
@@ -24,12 +24,12 @@ interface Figures {
 }
 
 /**
- * In a page: plays `src`, or what the document itself plays, then seeks to `far` and plays there.
- * The clock starts with the request: for a document that is when its navigation began.
+ * Runs in a page: plays `src`, or the media of the document itself, then seeks to `far` and plays there. The clock
+ * starts with the request. For a document that is the start of its navigation.
  */
 async function playAndSeek({ src, far }: { src: string | undefined; far: number }): Promise<Figures> {
   const media = document.querySelector('video') ?? document.body.appendChild(document.createElement('audio'))
-  // looked at in every frame: `timeupdate` comes four times a second
+  // checked in every frame, because `timeupdate` is emitted only four times a second
   const whenMet = (is: () => boolean) =>
     new Promise<number>((resolve, reject) => {
       const look = () => {
@@ -81,7 +81,7 @@ t.test(
   async t => {
     const page = await openPage(t)
     const { url } = await serveMedia(t)
-    await page.goto(new URL('/', url).href) // from where a link leads to it
+    await page.goto(new URL('/', url).href) // from a page with a link to it
     await page.goto(url, { waitUntil: 'commit' })
     judge(t, await page.evaluate(playAndSeek, { src: undefined, far: FAR_SECONDS }))
   },

@@ -32,7 +32,7 @@ function write(path: string, length: number, seed: number): void {
   chmodSync(path, 0o644)
 }
 
-/** Compares the torrents of both programs for `path`. */
+/** Compares the torrents that both programs create for `path`. */
 async function compare(t: Test, path: string, pieceLength: number): Promise<void> {
   for (const format of ['v1', 'hybrid', 'v2'] as const) {
     const out = `${path}.${format}.torrent`
@@ -85,7 +85,7 @@ t.test('executables and symlinks are those of libtorrent', { skip: noLibtorrent 
   }
 })
 
-/** The attributes of all files. libtorrent takes the mode of a link for that of an executable. */
+/** Returns the attributes of all files. libtorrent treats the mode of a symlink as that of an executable. */
 function filesOf({ files }: Pick<Metainfo, 'files'>) {
   return files
     .filter(({ pad }) => !pad)

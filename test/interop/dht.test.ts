@@ -12,10 +12,10 @@ import { inProject, TYPESCRIPT_FLAG } from '../helpers/project.ts'
 
 const helper = (name: string) => inProject(`test/helpers/counterparts/${name}`)
 
-/** Milliseconds within which libtorrent must have done its part. */
+/** Milliseconds that libtorrent may take. */
 const PATIENCE_MS = 30_000
 
-/** Resolves with the matches once the program has said so; rejects when it ends, or takes too long. */
+/** Resolves with the matches when the program has printed a match. Rejects if it ends or takes too long. */
 async function said(program: Running, pattern: RegExp): Promise<RegExpExecArray> {
   const deadline = Date.now() + PATIENCE_MS
   for (;;) {
@@ -47,7 +47,7 @@ t.test('libtorrent and tsdl find each other in one DHT', { skip: noLibtorrent },
     await delay(50)
   }
   t.same(peers.map(formatAddress), [sharer], 'what libtorrent announces, we find')
-  // Its tables take us in when they have pinged us.
+  // Its tables contain our node after they have pinged it.
   let announced = 0
   while (announced < 5 && Date.now() < deadline) {
     const result = await other.lookup(ours, { announce: { port: 7_777 }, found: () => {} })
@@ -57,8 +57,8 @@ t.test('libtorrent and tsdl find each other in one DHT', { skip: noLibtorrent },
   await said(program, new RegExp(`peer ${ours.toString('hex')} 127\\.0\\.0\\.1:7777`))
 })
 
-// It takes no node at 127.x, so it gets a network of its own, in which this machine has other addresses.
-// Its processes are its own as well: they end with it, however that is.
+// It accepts no node at 127.x, so it runs in a separate network, in which this machine has other addresses. Its
+// processes end with that network.
 const ALONE_COMMAND = ['unshare', '--net', '--map-root-user', '--pid', '--fork', '--kill-child', 'sh', '-c']
 const PREPARE_COMMANDS =
   'ip link set lo up && ip addr add 10.9.0.1/32 dev lo && ip addr add 10.9.0.2/32 dev lo'

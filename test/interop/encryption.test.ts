@@ -12,14 +12,14 @@ import {
 import { seedWithTsdl } from '../helpers/counterparts/tsdl.ts'
 import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
 
-// transmission takes ten seconds before it gives anything: others go on meanwhile
+// transmission sends nothing for ten seconds, so other tests run meanwhile
 t.jobs = 4
 
 /** Bytes. A small content is enough to test encryption. */
 const CONTENT_BYTES = 1 << 20
-/** What it takes to demand encryption of each, and of libtorrent what is to follow the handshake. */
+/** The options with which each client requires encryption; for libtorrent, also the method after the handshake. */
 const LIBTORRENT_POLICIES = ['require-rc4', 'require-plaintext', 'require'] as const
-/** Our options that are tried with each. A client that allows only plaintext after the handshake is not enough for `require`. */
+/** Our options for each client. A client that allows only plaintext after the handshake does not meet `require`. */
 const ENCRYPTION_MODES = {
   'require-rc4': ['prefer', 'require'],
   'require-plaintext': ['prefer'],
@@ -27,7 +27,7 @@ const ENCRYPTION_MODES = {
 }
 const ARIA2_OPTIONS = ['--bt-require-crypto=true']
 
-/** Fetches from a peer that demands encryption, as our option says; `off` must come to nothing. */
+/** Downloads from a peer that requires encryption, with one of our options; `off` must fail. */
 async function fetches(t: Test, content: Content, peer: string, modes = ['prefer', 'require', 'off']) {
   for (const mode of modes) {
     const out = scratch(t)

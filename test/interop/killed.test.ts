@@ -9,7 +9,7 @@ t.test(
   { skip: noLibtorrent },
   async t => {
     const content = oddFiles(scratch(t), interopSize())
-    // Slow enough that an event of each second sees it half-way.
+    // Slow enough that an event of some second is in the middle of the download.
     const slow = await seedWithLibtorrent(t, content, Math.floor(content.length / 6))
     const out = scratch(t)
     let had = 0
@@ -27,7 +27,7 @@ t.test(
     t.equal(second.code, 0, second.stderr.slice(-2000))
     t.strictSame(await differences(content, out), [])
     const done = second.events.find(({ event }) => event === 'done')
-    // What was verified but not yet written when it died is fetched again, and a block or two twice.
+    // Pieces that were verified and not written when it was killed are downloaded again, and a few blocks.
     t.ok(
       (done?.downloaded ?? Number.NaN) < content.length - had / 2,
       `downloaded ${done?.downloaded}, had ${had}`,

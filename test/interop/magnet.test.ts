@@ -18,7 +18,7 @@ import { seedWithTsdl, startTsdl } from '../helpers/counterparts/tsdl.ts'
 import { inProject, TYPESCRIPT_FLAG } from '../helpers/project.ts'
 import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
 
-// transmission and the DHT take their time: others go on meanwhile
+// transmission and the DHT are slow, so other tests run meanwhile
 t.jobs = 4
 
 const helper = (name: string) => inProject(`test/helpers/counterparts/${name}`)
@@ -52,7 +52,7 @@ for (const { name, start, skip } of donors)
     t.strictSame(await differences(content, out), [])
   })
 
-/** Starts a program that is to fetch all with a link alone; gives what it complained of, and ''. */
+/** Runs a program that downloads everything with only a link. Returns its errors, '' for none. */
 async function fetched(t: Test, command: readonly string[]) {
   const leech = startProgram(t, command)
   const [code] = await once(leech.child, 'close')
@@ -138,7 +138,7 @@ t.test(
 async function startNetwork(t: Test) {
   const nodes: Dht[] = []
   t.teardown(() => Promise.all(nodes.map(node => node.close())))
-  // Each has an address of its own, as a node answers only so many queries of one address.
+  // Each has its own address, because a node limits the queries that it answers to one address.
   const host = (index: number) => `127.0.0.${10 + index}`
   const add = async (bind: string) => {
     const first = nodes[0]?.port()
@@ -147,7 +147,7 @@ async function startNetwork(t: Test) {
   }
   for (let index = 0; index < 30; index++) await add(host(index))
   await add('127.0.0.1')
-  // A network is there before its users are: each node looks around until it knows a full bucket of others.
+  // The network starts before its users: each node makes lookups until it knows a full bucket of others.
   while (nodes.some(node => node.size < BUCKET_SIZE)) {
     for (const node of nodes) await node.lookup(randomBytes(20), { found: () => {} })
   }
@@ -155,7 +155,7 @@ async function startNetwork(t: Test) {
   return {
     own,
     node: (index: number) => ['--dht-node', `${host(index)}:${nodes[index]!.port()}`],
-    /** Resolves once the network names a peer of a torrent. */
+    /** Resolves when the network returns a peer of a torrent. */
     async untilFound({ infoHash }: Content) {
       for (let found = false; !found; )
         await own.lookup(infoHash, {
@@ -198,7 +198,8 @@ t.test(
   },
 )
 
-// It has to be found first, half a minute and more after its start; a network of its own as in dht.test.ts.
+// It has to be found first, which takes more than half a minute after its start. The separate network is explained in
+// dht.test.ts.
 const ALONE_COMMAND = ['unshare', '--net', '--map-root-user', '--pid', '--fork', '--kill-child', 'sh', '-c']
 const PREPARE_COMMANDS = [
   'ip link set lo up',

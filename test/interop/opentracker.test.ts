@@ -11,7 +11,7 @@ const skip = noOpentracker
 const infoHash = Buffer.from('2b760aa1207030405060708090a0b0c0d0e0f0ff', 'hex')
 const other = Buffer.alloc(20, 7)
 
-/** One that announces to `url` as a client with this port. */
+/** Returns a function that announces to `url` as a client with this port. */
 function client(t: Test, url: string, port: number) {
   const tracker = openTracker(url, { userAgent: 'tsdl/test' })
   t.teardown(() => tracker.close?.())
@@ -72,7 +72,7 @@ for (const scheme of ['udp', 'http']) {
       const { parse, scrape } = await library()
       const { readFile } = await import('node:fs/promises')
       const metainfo = parse(await readFile(content.torrent))
-      // The seed listens before it has announced itself.
+      // The seed listens before it announces itself.
       const deadline = Date.now() + 20_000
       while (!(await scrape(metainfo)).some(({ complete = 0 }) => complete === 1)) {
         if (Date.now() > deadline) throw new Error('the tracker never heard of the seed')

@@ -226,7 +226,7 @@ async function openTorrent(t: Test, changes: Partial<Shown> = {}, { canAct = tru
   return { shown, base: `${base}/#/torrent/${INFO_HASH}` }
 }
 
-/** The texts of elements as they are shown: each part in a line of its own. */
+/** Returns the texts of elements as they are shown, each part on a separate line. */
 const textsOf = (page: Page, selector: string) =>
   // biome-ignore lint/performance/useDomNodeTextContent: hidden text does not count
   page.$$eval(selector, elements => elements.map(element => (element as HTMLElement).innerText.trim()))
@@ -340,7 +340,7 @@ t.test('the map is readable with ten pieces and with 100,000, and follows its da
   }
 })
 
-t.test('a torrent that waits, has failed, has no metadata or is gone says so', { skip }, async t => {
+t.test('the page says that a torrent waits, has failed, has no metadata or is removed', { skip }, async t => {
   const browser = await openBrowser(t)
   const { pieces: _, facts: __, dht: ___, ...bare } = TORRENT_DOCUMENT
   const empty = { ...bare, rates: { sampleMs: 2000, now: 5, samples: {} }, trackers: {}, webSeeds: {} }
@@ -396,7 +396,7 @@ t.test('a torrent that waits, has failed, has no metadata or is gone says so', {
   await takePicture(page, 'torrent-gone')
 })
 
-t.test('without a session there is nothing to change', { skip }, async t => {
+t.test('without a session the page offers no changes', { skip }, async t => {
   const browser = await openBrowser(t)
   const { base } = await openTorrent(t, {}, { canAct: false })
   const page = await openScreen(t, browser, `${base}/files`, SCREEN_SIZES[0])
@@ -406,7 +406,7 @@ t.test('without a session there is nothing to change', { skip }, async t => {
   await takePicture(page, 'torrent-files-read-only')
 })
 
-/** A film with subtitles, served by a session that has it or gets it from a peer. */
+/** Serves a film with subtitles from a session that has it or downloads it from a peer. */
 async function openFilm(t: Test, { isShared = true } = {}) {
   const film = await readFile(inProject('fixtures/test-pattern.webm'))
   const english = Buffer.from(
@@ -444,76 +444,84 @@ async function openFilm(t: Test, { isShared = true } = {}) {
   return { ...opened, added, share, url }
 }
 
-t.test('a film plays, seeks, has its subtitles, is moved by keys, and leads back', { skip }, async t => {
-  const browser = await openBrowser(t)
-  const { url } = await openFilm(t)
-  for (const screen of SCREEN_SIZES) {
-    const page = await openScreen(t, browser, url, screen)
-    t.equal(await page.textContent('h1'), 'film.webm')
-    await page.$eval('video', video => {
-      const media = video as HTMLVideoElement
-      media.muted = true
-      return media.play()
-    })
-    await page.waitForFunction(() => document.querySelector('video')!.currentTime > 0)
-    await page.waitForSelector('.player-notice.is-hidden', { state: 'attached' })
-    await page.waitForSelector('.subtitle-choice')
-    t.strictSame(await textsOf(page, '.subtitle-choice option'), ['Off', 'German', 'English'])
-    await page.selectOption('.subtitle-choice select', { label: 'English' })
-    await page.waitForFunction(() => document.querySelector('video')?.textTracks[0]?.cues?.length === 2)
-    await page.$eval('video', video => {
-      const media = video as HTMLVideoElement
-      media.pause()
-      media.currentTime = 5
-    })
-    await page.waitForFunction(() => {
-      const [track] = document.querySelector('video')!.textTracks
-      return (track?.activeCues?.[0] as VTTCue | undefined)?.text === 'Two\nlines'
-    })
-    await page.focus('h1').catch(() => {})
-    await page.$eval('select', select => (select as HTMLElement).blur())
-    await page.keyboard.press('ArrowLeft')
-    await page.waitForFunction(() => document.querySelector('video')?.currentTime === 0)
-    await page.keyboard.press('c')
-    await page.waitForFunction(() => document.querySelector('select')?.value === '')
-    await page.keyboard.press('c')
-    await page.waitForFunction(() => document.querySelector('video')?.textTracks[1]?.cues?.length === 1)
-    t.equal(await findOverflow(page), undefined, screen.name)
-    await checkAccessibility(t, page, `player, ${screen.name}`)
-    await takePicture(page, `player-${screen.name}`)
-    await page.click('.back')
-    await page.waitForSelector('.file-line')
-    await page.context().close()
-  }
-})
+t.test(
+  'a film plays, seeks, has its subtitles, obeys keys, and leads back to the torrent',
+  { skip },
+  async t => {
+    const browser = await openBrowser(t)
+    const { url } = await openFilm(t)
+    for (const screen of SCREEN_SIZES) {
+      const page = await openScreen(t, browser, url, screen)
+      t.equal(await page.textContent('h1'), 'film.webm')
+      await page.$eval('video', video => {
+        const media = video as HTMLVideoElement
+        media.muted = true
+        return media.play()
+      })
+      await page.waitForFunction(() => document.querySelector('video')!.currentTime > 0)
+      await page.waitForSelector('.player-notice.is-hidden', { state: 'attached' })
+      await page.waitForSelector('.subtitle-choice')
+      t.strictSame(await textsOf(page, '.subtitle-choice option'), ['Off', 'German', 'English'])
+      await page.selectOption('.subtitle-choice select', { label: 'English' })
+      await page.waitForFunction(() => document.querySelector('video')?.textTracks[0]?.cues?.length === 2)
+      await page.$eval('video', video => {
+        const media = video as HTMLVideoElement
+        media.pause()
+        media.currentTime = 5
+      })
+      await page.waitForFunction(() => {
+        const [track] = document.querySelector('video')!.textTracks
+        return (track?.activeCues?.[0] as VTTCue | undefined)?.text === 'Two\nlines'
+      })
+      await page.focus('h1').catch(() => {})
+      await page.$eval('select', select => (select as HTMLElement).blur())
+      await page.keyboard.press('ArrowLeft')
+      await page.waitForFunction(() => document.querySelector('video')?.currentTime === 0)
+      await page.keyboard.press('c')
+      await page.waitForFunction(() => document.querySelector('select')?.value === '')
+      await page.keyboard.press('c')
+      await page.waitForFunction(() => document.querySelector('video')?.textTracks[1]?.cues?.length === 1)
+      t.equal(await findOverflow(page), undefined, screen.name)
+      await checkAccessibility(t, page, `player, ${screen.name}`)
+      await takePicture(page, `player-${screen.name}`)
+      await page.click('.back')
+      await page.waitForSelector('.file-line')
+      await page.context().close()
+    }
+  },
+)
 
-t.test('a film that is not there yet says what it waits for, and plays when it comes', { skip }, async t => {
-  const browser = await openBrowser(t)
-  const { added, session, share, url } = await openFilm(t, { isShared: false })
-  await waitForSession(session, () => added.status === 'downloading')
-  const page = await openScreen(t, browser, url, SCREEN_SIZES[2])
-  await page.waitForFunction(() =>
-    /^Waiting for piece 1 of 1\./.test(document.querySelector('.player-notice')?.textContent ?? ''),
-  )
-  await checkAccessibility(t, page, 'waiting')
-  await takePicture(page, 'player-waiting')
-  page.removeAllListeners('console') // a change of its peers restarts the torrent, and ends the response
-  await share()
-  await page.waitForSelector('.player-notice.is-hidden', { state: 'attached' })
-  await added.stop()
-  await page.waitForFunction(() =>
-    /does not run/.test(document.querySelector('.player-notice')?.textContent ?? ''),
-  )
-  await page.click('.player-notice button')
-  await page.waitForSelector('video')
-})
+t.test(
+  'the player says what a film without data waits for, and plays it when the data comes',
+  { skip },
+  async t => {
+    const browser = await openBrowser(t)
+    const { added, session, share, url } = await openFilm(t, { isShared: false })
+    await waitForSession(session, () => added.status === 'downloading')
+    const page = await openScreen(t, browser, url, SCREEN_SIZES[2])
+    await page.waitForFunction(() =>
+      /^Waiting for piece 1 of 1\./.test(document.querySelector('.player-notice')?.textContent ?? ''),
+    )
+    await checkAccessibility(t, page, 'waiting')
+    await takePicture(page, 'player-waiting')
+    page.removeAllListeners('console') // a change of its peers restarts the torrent and ends the response
+    await share()
+    await page.waitForSelector('.player-notice.is-hidden', { state: 'attached' })
+    await added.stop()
+    await page.waitForFunction(() =>
+      /does not run/.test(document.querySelector('.player-notice')?.textContent ?? ''),
+    )
+    await page.click('.player-notice button')
+    await page.waitForSelector('video')
+  },
+)
 
 t.test('a file that the browser cannot play is offered in another way', { skip }, async t => {
   const browser = await openBrowser(t)
   const { base } = await openTorrent(t)
   const page = await openScreen(t, browser, 'about:blank', SCREEN_SIZES[0])
   page.removeAllListeners('console')
-  // the server of documents has no files: the browser gets this in place of a film
+  // this server has no files, so the browser gets this response instead of a film
   await page.route('**/Sintel.webm', route =>
     route.fulfill({ status: 200, body: 'no film', contentType: 'video/webm' }),
   )

@@ -7,7 +7,7 @@ import { scratch } from '../helpers/counterparts/process.ts'
 import { seedWithTsdl } from '../helpers/counterparts/tsdl.ts'
 import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
 
-/** aria2 takes peers from nowhere but a tracker: this one knows `address`. */
+/** aria2 accepts peers only from a tracker. This one returns `address`. */
 async function trackerOf(t: Parameters<typeof scriptedTracker>[0], address: string) {
   const [host = '', port] = address.split(':')
   return (await scriptedTracker(t, { body: peersBody([{ host, port: Number(port) }]) })).url

@@ -33,7 +33,7 @@ t.test('with --seed-time 2s a download ends two seconds after it is complete', {
 t.test('SIGINT ends a seed that is uploading with 130 within two seconds', { skip }, async t => {
   const content = oddFiles(scratch(t), interopSize())
   const seed = await seedWithTsdl(t, content, ['--no-tracker', '--up', `${Math.floor(content.length / 30)}`])
-  // It never gets everything; the end of the test stops it.
+  // It never completes. The end of the test stops it.
   void fetchWithLibtorrent(t, content, scratch(t), [seed.address])
   await seed.event(({ event, uploaded = 0 }) => event === 'progress' && uploaded > 0)
   const start = performance.now()

@@ -27,7 +27,7 @@ t.test('transmission downloads from a download that is half complete', { skip },
   const content = oddFiles(scratch(t), interopSize(TRANSMISSION_SIZE))
   const out = scratch(t)
   const leech = await leechWithTransmission(t, content, out)
-  // it takes its time before it asks for anything
+  // it is slow to send its first request
   const tsdl = await slowGet(t, content, [leech.address], 25)
   await leech.finished()
   t.strictSame(await differences(asTransmissionWrites(content), out), [])

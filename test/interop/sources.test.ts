@@ -18,10 +18,10 @@ const MiB = 1 << 20
 // These tests wait for other programs most of the time.
 t.jobs = 3
 
-/** Milliseconds within which they must have found each other. */
+/** Maximum milliseconds until they have found each other. */
 const PATIENCE_MS = 35_000
 
-/** Resolves with the match once the program has said so; rejects when it ends, or takes too long. */
+/** Resolves with the match when the program has printed it. Rejects if it ends or takes too long. */
 async function said(program: Running, pattern: RegExp): Promise<string[]> {
   const deadline = Date.now() + PATIENCE_MS
   for (;;) {
@@ -61,7 +61,7 @@ t.test('libtorrent and tsdl exchange peers', { skip: noLibtorrent }, async t => 
   const address = await listening(middle)
   await connected(middle, '127.0.0.2')
   const leech = await libtorrent(t, ['leech', content.torrent, scratch(t), '127.0.0.3', '0', address])
-  // We tell both: it is the seed, or the leech, that dials the other.
+  // Both get the address: either the seed or the leecher dials the other.
   await said(leech.program, /incoming connection from 127\.0\.0\.2:|peer 127\.0\.0\.2:\d+ \S*pex/)
   const last = get('127.0.0.4', `127.0.0.3:${leech.port}`)
   await connected(last, '127.0.0.1')
@@ -100,7 +100,7 @@ t.test('the DHT alone finds a seed of transmission', { skip: noTransmission || n
   const dir = scratch(t)
   mkdirSync(join(dir, 'torrents'))
   copyFileSync(content.torrent, join(dir, 'torrents', 'content.torrent'))
-  // As if it had run before: from one node alone it takes a minute to find the others.
+  // It gets saved nodes like those of an earlier run, because with only one node it takes a minute to find the others.
   const known = encodePeers4(ports.map(port => ({ host: '10.9.0.1', port })))
   writeFileSync(join(dir, 'dht.dat'), encode({ id: Buffer.alloc(20, 'transmission'), nodes: known }))
   startProgram(t, [

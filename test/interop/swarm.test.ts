@@ -12,13 +12,13 @@ import { fetchWithLibtorrent, noLibtorrent, seedWithLibtorrent } from '../helper
 import { scratch } from '../helpers/counterparts/process.ts'
 import { fetchWithTsdl, seedWithTsdl } from '../helpers/counterparts/tsdl.ts'
 
-/** @param host an address of its own */
+/** @param host its own address */
 type Fetch = (t: Test, content: Content, dir: string, host: string) => Promise<string>
 
 /** Bytes of the content. */
 const CONTENT_BYTES = 8 << 20
 
-/** Ten with the seed. */
+/** Nine leechers; with the seed there are ten clients. */
 const leechers: [name: string, fetch: Fetch][] = [
   ...Array<[string, Fetch]>(3).fill(['tsdl', (t, content, dir) => fetchWithTsdl(t, content, dir)]),
   ...Array<[string, Fetch]>(3).fill([
@@ -51,7 +51,7 @@ for (const { name, seed } of seeds)
       const tracker = await gatheringTracker(t, leechers.length + 1)
       const content = await announcedAt(tracker.url, plain)
       const folders = leechers.map(() => scratch(t))
-      // Without each other's help the nine would take a minute and a half.
+      // Without uploads to each other the nine would take a minute and a half.
       const serving = seed(t, content, Math.floor(content.length / 10))
       const complaints = await Promise.all(
         leechers.map(([, fetch], i) => fetch(t, content, folders[i] as string, `127.0.0.${i + 10}`)),

@@ -8,7 +8,7 @@ import {
   TRANSMISSION_SIZE,
 } from '../helpers/counterparts/transmission.ts'
 
-// A file of its own, to run beside the other: transmission mostly waits.
+// In a separate file, so that it runs beside the other one, because transmission mostly waits.
 t.test('tsdl downloads a torrent with unusual files from transmission', { skip: noTransmission }, async t => {
   const content = oddFiles(scratch(t), interopSize(TRANSMISSION_SIZE))
   await fetchesFolder(t, content, [await seedWithTransmission(t, content)])

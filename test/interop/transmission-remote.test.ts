@@ -32,7 +32,7 @@ t.test('transmission-remote drives a session', { skip }, async t => {
   const { session } = remote
   const ask = async (...args: string[]) => {
     const address = remote.base.replace('http://', '')
-    // a request that failed is an exit code, and its reason is printed
+    // a failed request gives an exit code, and its reason is printed
     const { stdout, stderr } = await run('transmission-remote', [address, ...args]).catch(error => error)
     return stdout + stderr
   }

@@ -10,15 +10,19 @@ import { startFastSeed } from '../helpers/fast-seed.ts'
 import { isolated } from '../helpers/isolated.ts'
 import { inProject } from '../helpers/project.ts'
 
-/** Runs a program with a delay of 100 ms at each write, as of a slow disk: 10 MiB/s, as four writes may run at once. */
+/**
+ * Runs a program with a delay of 100 ms at each write, like that of a slow disk: 10 MiB/s with four concurrent writes.
+ */
 const ON_SLOW_DISK = [
-  // -D: the program is our child, and the tracer ends with it
+  // with -D the program is our child, and the tracer ends with it
   ...['strace', '-D', '--seccomp-bpf', '-qq', '-f', '-o', '/dev/null'],
   ...['-e', 'trace=pwrite64,pwritev', '-e', 'inject=pwrite64,pwritev:delay_enter=100ms'],
 ]
 const withoutStrace = without('strace', '-o', '/dev/null', 'true')
 
-/** Downloads 4 GiB of zeros, faster than any disk. Resolves with the first diagnosis of a kind, and ends the download then. */
+/**
+ * Downloads 4 GiB of zeros, faster than any disk. Resolves with the first diagnosis of a kind, and ends the download.
+ */
 async function findDiagnosis(
   t: Test,
   kind: Bottleneck['kind'],

@@ -13,7 +13,7 @@ const fixture = (name: string) => readFileSync(inProject(`fixtures/${name}`))
 const content = (length: number, seed: number) =>
   Buffer.from(Uint8Array.from({ length }, (_, i) => 7 * i + Math.floor(i / 251) + seed))
 
-/** A file that is read in chunks of `cut` bytes through one reused buffer. */
+/** Returns a file that is read in chunks of `cut` bytes through one reused buffer. */
 function source(path: string, bytes: Buffer, cut = 1000, length = bytes.length): SourceFile {
   return {
     path: path === '' ? [] : path.split('/'),

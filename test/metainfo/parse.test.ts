@@ -249,7 +249,7 @@ t.test('a hybrid torrent is read as v1', async t => {
   t.match(it, { pieceCount: 2, files: [{ path: 'a' }] })
 })
 
-t.test('attributes (BEP 47): padding, executable, hidden, symlinks', async t => {
+t.test('the attributes of BEP 47 are parsed: padding, executable, hidden, symlink', async t => {
   const it = parse(
     torrent(
       files(

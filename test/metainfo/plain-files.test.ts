@@ -7,7 +7,7 @@ import { anyCharacter } from '../helpers/any-character.ts'
 
 type File = { length: number; path: string[] }
 
-/** The files of a torrent with these entries, or the error. `more` is added to each entry. */
+/** Returns the files of a torrent with these entries, or the error. `more` is added to each entry. */
 function filesOf(name: string, files: readonly File[], portableNames: boolean, more: object) {
   const length = files.reduce((sum, file) => sum + file.length, 0)
   const info = {
@@ -45,7 +45,7 @@ const entries = fc.array(
 t.test('a file that has a length and a path only is read as one that has other keys too', t => {
   fc.assert(
     fc.property(entries, fc.constantFrom('root', 'röot', 'a'), fc.boolean(), (files, name, portable) => {
-      // The key makes the entry one that is read in the general way.
+      // With this key the entry is read by the general code.
       const general = filesOf(name, files, portable, { zz: 1 })
       t.same(filesOf(name, files, portable, {}), general)
     }),

@@ -84,13 +84,16 @@ t.test('directories of the tree become directories below the name', async t => {
   t.same(it.pieceNodes, Buffer.concat([rootOf(a), rootOf(c), rootOf(a)]), 'equal files have equal roots')
 })
 
-t.test('layers: one block, one piece, 513 pieces, and equal files that share a layer', async t => {
-  const long = noise(513 * 16 * KiB, 4)
-  const twice = { block: noise(16 * KiB, 5), long, same: long }
-  const it = parse(v2Torrent(twice, 16 * KiB))
-  const layer = pieceLayer(long, 16 * KiB)!
-  t.same(it.pieceNodes, Buffer.concat([rootOf(twice.block), layer, layer]))
-})
+t.test(
+  'layers are read for one block, one piece, 513 pieces, and equal files that share a layer',
+  async t => {
+    const long = noise(513 * 16 * KiB, 4)
+    const twice = { block: noise(16 * KiB, 5), long, same: long }
+    const it = parse(v2Torrent(twice, 16 * KiB))
+    const layer = pieceLayer(long, 16 * KiB)!
+    t.same(it.pieceNodes, Buffer.concat([rootOf(twice.block), layer, layer]))
+  },
+)
 
 t.test(
   'without piece layers a torrent is parsed, and has the nodes only if no file needs a layer',
@@ -402,7 +405,7 @@ t.test('a hybrid torrent has both info-hashes, and the same layout in both forma
   t.same(parse(torrentOf(it)), it)
 })
 
-t.test('padding at the end of a hybrid torrent may be there', async t => {
+t.test('a hybrid torrent may end with padding', async t => {
   const { pieces, files: list } = hybridInfo
   const only = { b: files.b }
   const info = (pad: boolean) => ({

@@ -74,7 +74,7 @@ t.test('a selection is toggled, extended over the order of the list, and loses w
   )
 })
 
-t.test('states are sentences', async t => {
+t.test('each state is described by a sentence', async t => {
   const words = (changes: Partial<ListedTorrent>) => describeState(torrent('x', changes)).words
   t.equal(words({ down: 9 }), 'Downloading from 1 peer')
   t.equal(words({ peers: 0, reason: 'no peers are known' }), 'Waiting: no peers are known')

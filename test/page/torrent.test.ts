@@ -133,7 +133,7 @@ t.test('subtitles in the encodings of old programs are decoded', async t => {
   t.equal(decodeSubtitles(Buffer.from('\uFEFFhö', 'utf16le')), 'hö')
 })
 
-t.test('a film says what it waits for', async t => {
+t.test('a film without data has the reason for its wait', async t => {
   const document = {
     torrent: { isReadable: true, status: 'downloading' },
     pieces: { count: 40 },
@@ -175,7 +175,7 @@ t.test('a peer is described in words', async t => {
   t.equal(describeSource('DHT'), 'found in the DHT')
 })
 
-t.test('times and kinds of files', async t => {
+t.test('times are relative, and the media type of a file follows from its name', async t => {
   t.equal(formatAgo(0, 1000), 'just now')
   t.equal(formatAgo(0, 180_000), '3 min ago')
   t.equal(formatIn(90_000, 0), 'in 2 min')

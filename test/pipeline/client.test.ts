@@ -193,7 +193,10 @@ async function seedAt(t: Test, { content, metainfo }: MadeTorrent, host: string)
   return { host, port: listener.port! }
 }
 
-/** A client of one address family, and the hosts that it dials. The name `both` has an address of each family. */
+/**
+ * Creates a client of one address family that records the hosts it dials. The name `both` has an address of each
+ * family.
+ */
 function clientOf(t: Test, family: 4 | 6) {
   const dialled = new Set<string>()
   const lookup: net.LookupFunction = (_, { family }, found) =>
@@ -207,7 +210,7 @@ function clientOf(t: Test, family: 4 | 6) {
   return { client, dialled }
 }
 
-t.test('with one address family, peers of the other are not dialled, whatever names them', async t => {
+t.test('with one address family, peers of the other are not dialled, whatever source names them', async t => {
   const made = small('a')
   const seeds = { 4: await seedAt(t, made, LOOPBACK_HOSTS[4]), 6: await seedAt(t, made, LOOPBACK_HOSTS[6]) }
   const peers = Object.values(seeds)

@@ -4,7 +4,7 @@ import { type ShareOptions, share } from '../../src/pipeline/share.ts'
 import type { Torrent } from '../../src/pipeline/torrent.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
-/** A torrent that is shared, of which no more is known than its ratio. */
+/** A shared torrent of which only the ratio is known. */
 function setup(options: ShareOptions) {
   const clock = new VirtualClock()
   const torrent = Object.assign(new EventEmitter(), { progress: { ratio: 0 } })

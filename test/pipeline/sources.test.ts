@@ -29,7 +29,7 @@ const hash = metainfo.infoHash.toString('hex')
 
 t.beforeEach(t => leavesNothing(t))
 
-/** One seed with a client of its own, until test `t` is over. */
+/** Starts one seed with its own client, until test `t` ends. */
 async function seed(t: Test, options: ConstructorParameters<typeof Client>[0] = {}): Promise<PeerAddress> {
   const fs = memoryDisk()
   const client = new Client({ ...OFFLINE_OPTIONS, fs, ...options })
@@ -46,7 +46,7 @@ async function all(reader: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** Serves these bytes until test `t` is over. */
+/** Serves these bytes until test `t` ends. */
 async function serve(t: Test, body: Uint8Array): Promise<string> {
   const server = createServer((_request, response) => response.end(body)).listen(0, '127.0.0.1')
   await once(server, 'listening')

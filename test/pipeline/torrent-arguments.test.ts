@@ -86,7 +86,7 @@ function names(error: unknown, argument: string): boolean {
   )
 }
 
-/** What a call throws. */
+/** Returns the error that a call throws. */
 function errorOf(call: () => unknown): unknown {
   try {
     call()

@@ -60,7 +60,7 @@ t.test('no redirect leads from the public Internet into a local network, unless 
   t.equal(allowedScopeOfRedirect(order, 'tracker', 'user', false), 'any')
 })
 
-t.test('allowed addresses by scope', async t => {
+t.test('each scope allows its addresses and no others', async t => {
   const addresses = [
     '8.8.8.8',
     '100.64.0.1',

@@ -8,13 +8,13 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 function clocks() {
   const machine = new VirtualClock()
   const clock = new RunningClock(machine)
-  /** What was called, and when, in the time of the machine. */
+  /** Calls, with their times by the clock of the machine. */
   const calls: [name: string, at: number][] = []
   const set = (name: string, ms: number) => clock.setTimeout(() => calls.push([name, machine.now()]), ms)
   return { machine, clock, calls, set }
 }
 
-t.test('while the process runs, it is as the clock below', async t => {
+t.test('while the process runs, the clock agrees with the clock of the machine', async t => {
   const { machine, clock, calls, set } = clocks()
   set('second', 2000)
   set('first', 1000)
@@ -46,7 +46,7 @@ t.test('time in which the process was stopped does not count: each timer waits f
   ])
 })
 
-t.test('it is noticed by the timer that comes due first, whichever that is', async t => {
+t.test('a stop is noticed by the first timer that is due', async t => {
   const { machine, clock, calls, set } = clocks()
   let seen = -1
   clock.setTimeout(() => {
@@ -63,20 +63,23 @@ t.test('it is noticed by the timer that comes due first, whichever that is', asy
   t.match(calls, [['long', 3_601_050]], 'not even what passed since the last look')
 })
 
-t.test('several stops in a row, and one while another is being made up for', async t => {
-  const { machine, calls, set } = clocks()
-  set('late', 4000)
-  for (let stop = 0; stop < 3; stop++) {
-    await machine.advance(1000)
-    machine.stop(5000)
-  }
-  await machine.advance(999)
-  t.strictSame(calls, [])
-  await machine.advance(1)
-  t.match(calls, [['late', 19_000]])
-})
+t.test(
+  'several stops are noticed, also one that follows before the timers were moved for the last one',
+  async t => {
+    const { machine, calls, set } = clocks()
+    set('late', 4000)
+    for (let stop = 0; stop < 3; stop++) {
+      await machine.advance(1000)
+      machine.stop(5000)
+    }
+    await machine.advance(999)
+    t.strictSame(calls, [])
+    await machine.advance(1)
+    t.match(calls, [['late', 19_000]])
+  },
+)
 
-t.test('a loop that was busy for a second counts as time', async t => {
+t.test('a second in which the event loop was busy counts', async t => {
   const { machine, clock, calls, set } = clocks()
   set('due', 500)
   machine.stop(1000)
@@ -85,7 +88,7 @@ t.test('a loop that was busy for a second counts as time', async t => {
   t.match(calls, [['due', 1000]])
 })
 
-t.test('without a timer there are no looks, and time is the clock below', async t => {
+t.test('without a timer the clock of the machine is not polled', async t => {
   const { machine, clock, set } = clocks()
   const timer = set('never', 1000)
   t.equal(machine.pending, 2, 'the timer and the next look')
@@ -107,7 +110,7 @@ t.test('the clock of the machine does not follow the wall clock', async t => {
   t.ok(systemClock.now() - before < 3_600_000)
 })
 
-t.test('a wait longer than setTimeout can have is waited for in parts', async t => {
+t.test('a wait longer than the maximum of setTimeout is divided', async t => {
   const waits: number[] = []
   const clock = new RunningClock({
     now: () => 0,
@@ -120,7 +123,7 @@ t.test('a wait longer than setTimeout can have is waited for in parts', async t 
   t.equal(waits.at(-1), 0, 'and none is in the past')
 })
 
-/** Where the machine's own time is wanted: not to measure how long something takes. */
+/** Files that use the wall clock, with the reasons. */
 const WALL_CLOCK = {
   'ports/clock.ts': 'is the clock',
   'ports/timer-queue.ts': 'is a clock, over another',
@@ -144,7 +147,7 @@ t.test('time is measured only with an injected clock or the system clock', async
   const others = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
     path =>
       path.endsWith('.ts') &&
-      !path.startsWith('page/') && // runs in a browser
+      !path.startsWith('page/') && // they run in a browser
       /\b(Date\.now|performance\.now|hrtime|setInterval)\b|(?<![.#\w])setTimeout\(/.test(
         readFileSync(join(src, path), 'utf8'),
       ),

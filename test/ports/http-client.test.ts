@@ -1,4 +1,4 @@
-/** Nothing that a torrent, a link, a tracker or a redirect says makes us give an inner server an order. */
+/** No URL of a torrent, a link, a tracker or a redirect can send a command to a server of the local network. */
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,7 +10,7 @@ import { readBody } from '../../src/ports/http-body.ts'
 import { type DnsLookup, HttpClient, type HttpOpen } from '../../src/ports/http-client.ts'
 import { follow, targetOf } from '../../src/ports/http-follow.ts'
 
-/** A server on loopback that keeps what it was asked. */
+/** Starts a server on loopback that records its requests. */
 async function server(
   t: Test,
   answer: RequestListener = (_, response) => response.end('ok'),
@@ -30,7 +30,7 @@ async function server(
   return { asked, port: (inner.address() as AddressInfo).port }
 }
 
-/** A resolver for which every name is these addresses. */
+/** Creates a resolver that returns these addresses for every name. */
 const resolves = (...addresses: string[]) =>
   ((_: string, options: { all?: boolean; family?: number }, found: (...args: unknown[]) => void) => {
     const both = addresses.map(address => ({ address, family: address.includes(':') ? 6 : 4 }))
@@ -39,7 +39,7 @@ const resolves = (...addresses: string[]) =>
     else found(null, all[0]!.address, all[0]!.family)
   }) as unknown as DnsLookup
 
-/** Answers as a server of the public Internet that redirects. */
+/** Answers like a server of the public Internet that redirects. */
 const publicRedirect =
   (location: string, then: HttpOpen): HttpOpen =>
   async (url, options) => {
@@ -71,7 +71,7 @@ t.test('an internal server gets no command, in any spelling of its address', asy
   t.same(asked, [])
 })
 
-t.test('a name that stands for this machine is judged by its address', async t => {
+t.test('a host name is judged by its address', async t => {
   const { asked, port } = await server(t)
   const client = new HttpClient({ lookup: resolves('127.0.0.1') })
   const url = `http://innocent.example:${port}${ORDER_PATH}`
@@ -83,7 +83,7 @@ t.test('a name that stands for this machine is judged by its address', async t =
   t.same(asked, [ORDER_PATH, ORDER_PATH], 'the user may')
 })
 
-t.test('only the allowed addresses of a name are asked', async t => {
+t.test('only the allowed addresses of a host name are connected to', async t => {
   const { asked, port } = await server(t)
   const client = new HttpClient({ lookup: resolves('169.254.169.254', '127.0.0.1') })
   const { reply } = await get(`http://two.example:${port}/announce`, 'tracker', 'remote', client.open)
@@ -147,7 +147,7 @@ t.test('a tracker of the public Internet that redirects announces to this machin
   t.same(asked, [])
 })
 
-t.test('a body is decoded, and bounded on the wire and inflated', async t => {
+t.test('a body is decoded, and its size is bounded before and after decoding', async t => {
   const packed = gzipSync(Buffer.alloc(100_000))
   const { port } = await server(t, (_, response) =>
     response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(packed),
@@ -161,7 +161,7 @@ t.test('a body is decoded, and bounded on the wire and inflated', async t => {
   await t.rejects(ask(10), /longer than 10 bytes/)
 })
 
-t.test('an exchange ends with its signal, before and within the body', async t => {
+t.test('a signal ends a request, before and within the body', async t => {
   const { port } = await server(t, ({ url }, response) => {
     if (url === '/body') response.writeHead(200).write('x')
   })

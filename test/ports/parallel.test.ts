@@ -2,7 +2,7 @@ import t from 'tap'
 import { forEachInParallel } from '../../src/ports/parallel.ts'
 import { settle } from '../helpers/virtual-clock.ts'
 
-/** Work that ends when the test ends it. */
+/** Creates work that ends when the test ends it. */
 class Work {
   readonly begun: number[] = []
   readonly #pending = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()

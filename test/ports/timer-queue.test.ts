@@ -50,7 +50,7 @@ t.test('a cleared timer is not called, whichever it is', async t => {
   }
 })
 
-t.test('most timers cleared: the others are called at their time', async t => {
+t.test('when most timers are cleared, the others are called at their time', async t => {
   const { machine, timers, calls, set } = queue()
   const all = Array.from({ length: 500 }, (_, at) => set(at, (at * 263) % 997))
   all.forEach((timer, at) => {

@@ -1,4 +1,4 @@
-/** The calls of Sonarr and Radarr, in their order, with what they read of each answer. */
+/** The calls of Sonarr and Radarr, in their order, with the fields that they read of each answer. */
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
 import { READ_ACTIONS } from '../../src/server/qbittorrent/read-actions.ts'
@@ -11,7 +11,7 @@ import { shareAll, smallTorrent, waitForSession } from '../helpers/session.ts'
 const methods = recordCalls(t, RPC_METHODS)
 const actions = [recordCalls(t, READ_ACTIONS), recordCalls(t, WRITE_ACTIONS)]
 
-/** The fields that Sonarr asks for. `fileCount` is that of Vuze. */
+/** The fields that Sonarr requests. `fileCount` is a field of Vuze. */
 const REQUESTED_FIELDS = [
   ...['id', 'hashString', 'name', 'downloadDir', 'totalSize', 'leftUntilDone', 'isFinished', 'eta', 'status'],
   ...[
@@ -25,13 +25,13 @@ const REQUESTED_FIELDS = [
   ...['seedRatioMode', 'seedIdleLimit', 'seedIdleMode', 'fileCount', 'file-count', 'labels'],
 ]
 
-t.test('Transmission: test, add, limits, follow, finish, remove', async t => {
+t.test('Sonarr and Radarr test, add, limit, follow, finish and remove over Transmission RPC', async t => {
   const { base, session } = await openRemote(t, { server: { user: 'arr', password: 'secret' } })
   const made = smallTorrent('Some.Show')
   const { port } = await shareAll(t, [made])
   const url = `${base}/transmission/rpc`
   const authorization = `Basic ${Buffer.from('arr:secret').toString('base64')}`
-  // a login is a GET that has to be answered with 409; 401 is a wrong password, anything else an error
+  // the login is a GET, which must get 409; 401 is a wrong password, and any other status an error
   t.equal((await fetch(url)).status, 401)
   const probe = await fetch(url, { headers: { authorization } })
   t.equal(probe.status, 409)
@@ -46,13 +46,13 @@ t.test('Transmission: test, add, limits, follow, finish, remove', async t => {
       body: JSON.stringify({ method, arguments: args }),
     })
     t.equal(response.status, 200)
-    // biome-ignore lint/suspicious/noExplicitAny: the test looks at it
+    // biome-ignore lint/suspicious/noExplicitAny: the test reads any field
     const reply: any = await response.json()
     t.equal(reply.result, 'success', method)
     return reply.arguments
   }
   const settings = await call('session-get')
-  // it takes the first number outside of parentheses
+  // Sonarr parses the first number outside of parentheses
   const version = Number.parseFloat(/(?<!\(|(\d|\.)+)\d+(\.\d+)*/.exec(settings.version)![0])
   t.ok(version >= 4, settings.version)
   t.match(settings, {
@@ -83,7 +83,7 @@ t.test('Transmission: test, add, limits, follow, finish, remove', async t => {
   await waitForSession(session, () => session.torrents[0]!.isComplete)
   session.torrents[0]!.measure()
   await waitForSession(session, () => session.torrents[0]!.record.isFinished)
-  // stopped, nothing left, and the ratio reached: it imports from downloadDir/name and may remove
+  // stopped, nothing left, and the ratio reached, so Sonarr imports downloadDir/name and may remove the torrent
   const done = await list()
   t.match(done, { status: 0, isFinished: true, leftUntilDone: 0, errorString: '', seedRatioMode: 1 })
   t.equal(`${done.downloadDir}/${done.name}`, '/home/tv-sonarr/Some.Show')
@@ -92,7 +92,7 @@ t.test('Transmission: test, add, limits, follow, finish, remove', async t => {
   checkTested(t, 'Transmission', 'Sonarr', methods)
 })
 
-t.test('qBittorrent: test, categories, add, follow, finish, remove', async t => {
+t.test('Sonarr and Radarr test, add, follow, finish and remove over the API of qBittorrent', async t => {
   const { base, session } = await openRemote(t, { server: { user: 'arr', password: 'secret' } })
   const made = smallTorrent('Some.Show')
   const { port } = await shareAll(t, [made])
@@ -106,7 +106,7 @@ t.test('qBittorrent: test, categories, add, follow, finish, remove', async t => 
     return { status: response.status, text: await response.text(), headers: response.headers }
   }
   const read = async (path: string) => JSON.parse((await send(path)).text)
-  // 404 would mean an old version without this API; 403 means that a login is needed
+  // 404 would mean an old version without this API; 403 means that a login is required
   t.equal((await send('app/webapiVersion')).status, 403)
   const login = await send('auth/login', new URLSearchParams({ username: 'arr', password: 'secret' }))
   t.equal(login.text, 'Ok.')

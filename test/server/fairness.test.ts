@@ -1,4 +1,6 @@
-/** Which client gets a connection, and which a reader, when there are too few: the policies and the slots, on a virtual clock. */
+/**
+ * The policies that give connections and readers to clients when there are too few, and the slots, on a virtual clock.
+ */
 import t from 'tap'
 import { addressKey } from '../../src/codec/address-key.ts'
 import { type Admitted, admit, defaultQuota, STALLED_RESPONSE_MS } from '../../src/server/admission.ts'
@@ -48,7 +50,7 @@ t.test('at its quota a newcomer takes the place of its own group alone', async t
 })
 
 t.test(
-  'with all places taken: idle before busy, unauthenticated first, of the largest group, the oldest',
+  'with all places taken, idle connections give way before busy ones: unauthenticated first, of the largest group, the oldest',
   async t => {
     const oldest = [busy('a', NOW_MS), idle('b', 2), idle('c', 1), idle('d', 3)]
     t.equal(admit(oldest, 'e', READER_LIMITS, NOW_MS), oldest[2])
@@ -98,7 +100,7 @@ t.test('a reader is revoked for its client being slow, or its group having more 
 
 const BUSY_ERROR = { message: /files are being read already/ }
 
-/** A client of an address, and what becomes of it. */
+/** Creates a client at an address, and records its result. */
 const client = (group: string) => {
   const controller = new AbortController()
   return { group, closed: controller.signal, touch() {}, leave: () => controller.abort() }
@@ -133,7 +135,7 @@ t.test('a free reader goes to the address that has the fewest, and there to the 
   t.equal(clock.pending, 0)
 })
 
-t.test('waiting for a reader ends: by time, by a full queue, by the client leaving', async t => {
+t.test('the wait for a reader ends by time, by a full queue, and when the client leaves', async t => {
   const clock = new VirtualClock()
   const slots = new ReaderSlots({ maxReaders: 1, maxWaiting: 2 }, clock)
   const slot = await slots.acquire(client('a'))

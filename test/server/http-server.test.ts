@@ -26,7 +26,7 @@ const SERVED_FILES: FileSpec[] = [
   { path: 'show/latest', symlink: 'show/one.mkv', contents: '' },
 ]
 
-/** A file that the test sends chunk by chunk. It records the requested ranges. */
+/** A file that a test sends chunk by chunk. It records the requested ranges. */
 class Slow extends Readable<Uint8Array> {
   readonly range: ResponseRange
   readonly #bytes: Uint8Array
@@ -48,7 +48,7 @@ class Slow extends Readable<Uint8Array> {
     this.#reading?.()
   }
 
-  /** Gives the next bytes when they are read; none for the end. */
+  /** Delivers the next bytes when they are read; undefined for the end. */
   async give(length: number): Promise<void> {
     if (!this.#reading) await once(this, 'asked')
     const done = this.#reading!
@@ -70,7 +70,7 @@ interface SetUp extends HttpServerOptions {
   readonly more?: Partial<ServedTorrent>
 }
 
-/** A server of one torrent in memory, closed at the end of test `t`, when nothing may be left open. */
+/** Serves one torrent in memory until the end of test `t`, and checks that nothing is left open. */
 async function serve(t: Test, { files = SERVED_FILES, read, more, ...options }: SetUp = {}) {
   const { metainfo, content } = makeTorrent({ files, name: 'show', multiFile: true })
   const opened: ByteStream[] = []
@@ -121,7 +121,7 @@ interface Answer {
   readonly text: string
 }
 
-/** One request, the path as it stands. Rejects when the answer is cut off. */
+/** Sends one request with an unchanged path. Rejects if the response is cut off. */
 async function ask(port: number, path: string, options: http.RequestOptions = {}): Promise<Answer> {
   const response = await begin(port, path, options)
   const chunks: Buffer[] = []
@@ -130,14 +130,14 @@ async function ask(port: number, path: string, options: http.RequestOptions = {}
   return { status: response.statusCode!, headers: response.headers, body, text: body.toString() }
 }
 
-/** A request up to the head of its answer. */
+/** Sends a request, and resolves with the head of its response. */
 async function begin(port: number, path: string, options: http.RequestOptions = {}) {
   const request = http.request({ host: '127.0.0.1', port, path, agent: false, ...options }).end()
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
   return response
 }
 
-/** Text over a socket of one's own, until the other side ends. */
+/** Sends text over a separate socket, and resolves with the reply when the other side ends. */
 async function raw(port: number, text: string): Promise<string> {
   const socket = net.connect(port, '127.0.0.1')
   socket.write(text)
@@ -150,7 +150,7 @@ const untilIdle = async (server: HttpServer) => {
   await waitUntil(() => server.readers === 0)
 }
 
-t.test('a file: GET and HEAD say the same, and only one of them sends it', async t => {
+t.test('GET and HEAD of a file have the same headers, and only GET sends its bytes', async t => {
   const { ask, base, opened, hash, server, warnings } = await serve(t)
   const get = await ask(`${base}/one.mkv`)
   t.equal(get.status, 200)
@@ -176,7 +176,7 @@ t.test('a file: GET and HEAD say the same, and only one of them sends it', async
   t.strictSame(warnings, [])
 })
 
-t.test('single ranges, against a buffer', async t => {
+t.test('single ranges have the bytes of the file', async t => {
   const { video } = await serve(t)
   const rows: [string, number, number][] = [
     ['bytes=0-0', 0, 1],
@@ -202,38 +202,41 @@ t.test('single ranges, against a buffer', async t => {
   for (const range of ['bytes=9-5', 'lines=1-2']) t.ok((await video(range)).body.equals(VIDEO_BYTES), range)
 })
 
-t.test('random ranges, one or several, eight clients at a time on kept connections', async t => {
-  const { port, base, server } = await serve(t)
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 8 })
-  t.teardown(() => agent.destroy())
-  const range = fc.tuple(fc.nat(299_999), fc.nat(40_000))
-  const request = fc.array(range, { minLength: 1, maxLength: 5 })
-  await fc.assert(
-    fc.asyncProperty(fc.array(request, { minLength: 8, maxLength: 8 }), async requests => {
-      await Promise.all(
-        requests.map(async ranges => {
-          const header = `bytes=${ranges.map(([start, length]) => `${start}-${start + length}`)}`
-          const answer = await ask(port, `${base}/one.mkv`, { agent, headers: { range: header } })
-          if (answer.status !== 206) throw new Error(`${answer.status} for ${header}`)
-          const parts = partsOf(answer)
-          const there = new Uint8Array(300_000)
-          for (const { start, bytes } of parts) {
-            if (!VIDEO_BYTES.subarray(start, start + bytes.length).equals(bytes))
-              throw new Error(`other bytes: ${header}`)
-            there.fill(1, start, start + bytes.length)
-          }
-          for (const [start, length] of ranges)
-            if (there.subarray(start, start + length + 1).includes(0))
-              throw new Error(`too little: ${header}`)
-        }),
-      )
-    }),
-    { numRuns: 12 },
-  )
-  await untilIdle(server)
-})
+t.test(
+  'random ranges, one or several, have the right bytes for eight clients at a time on kept connections',
+  async t => {
+    const { port, base, server } = await serve(t)
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 8 })
+    t.teardown(() => agent.destroy())
+    const range = fc.tuple(fc.nat(299_999), fc.nat(40_000))
+    const request = fc.array(range, { minLength: 1, maxLength: 5 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { minLength: 8, maxLength: 8 }), async requests => {
+        await Promise.all(
+          requests.map(async ranges => {
+            const header = `bytes=${ranges.map(([start, length]) => `${start}-${start + length}`)}`
+            const answer = await ask(port, `${base}/one.mkv`, { agent, headers: { range: header } })
+            if (answer.status !== 206) throw new Error(`${answer.status} for ${header}`)
+            const parts = partsOf(answer)
+            const there = new Uint8Array(300_000)
+            for (const { start, bytes } of parts) {
+              if (!VIDEO_BYTES.subarray(start, start + bytes.length).equals(bytes))
+                throw new Error(`other bytes: ${header}`)
+              there.fill(1, start, start + bytes.length)
+            }
+            for (const [start, length] of ranges)
+              if (there.subarray(start, start + length + 1).includes(0))
+                throw new Error(`too little: ${header}`)
+          }),
+        )
+      }),
+      { numRuns: 12 },
+    )
+    await untilIdle(server)
+  },
+)
 
-/** The parts of a 206, a multipart one (RFC 9110, 14.6) read by its boundary. */
+/** Returns the parts of a 206 response. A multipart one (RFC 9110, 14.6) is split at its boundary. */
 function partsOf({ headers, body }: Answer): { start: number; bytes: Buffer }[] {
   if (Number(headers['content-length']) !== body.length) throw new Error('wrong length')
   const startOf = (range = '') => Number(/^bytes (\d+)-\d+\/300000$/.exec(range)![1])
@@ -250,7 +253,7 @@ function partsOf({ headers, body }: Answer): { start: number; bytes: Buffer }[] 
   })
 }
 
-t.test('conditional requests', async t => {
+t.test('conditional requests get 304, 412, the range or the whole file', async t => {
   const { ask, base, hash, opened } = await serve(t)
   const etag = `"${hash}-0"`
   const get = (headers: http.OutgoingHttpHeaders) => ask(`${base}/one.mkv`, { headers })
@@ -268,7 +271,7 @@ t.test('conditional requests', async t => {
   t.not((await ask(`${base}/empty.txt`)).headers.etag, etag)
 })
 
-t.test('an empty file, a link, a directory without its slash', async t => {
+t.test('an empty file is served, and a symlink and a directory without its slash redirect', async t => {
   const { ask, base, hash, opened } = await serve(t)
   const empty = await ask(`${base}/empty.txt`)
   t.match(empty, {
@@ -283,7 +286,7 @@ t.test('an empty file, a link, a directory without its slash', async t => {
   t.equal(opened.length, 0)
 })
 
-t.test('other methods, invalid targets, missing names', async t => {
+t.test('other methods, invalid targets and missing names are rejected', async t => {
   const { ask, base, hash, port, opened } = await serve(t)
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']) {
     const { status, headers } = await ask(`${base}/one.mkv`, { method })
@@ -492,7 +495,7 @@ t.test('a failure before the first byte is a status', async t => {
   }
 })
 
-t.test('no byte in a minute: 504, and the reader is freed', async t => {
+t.test('a file without a byte in a minute gets 504, and its reader is freed', async t => {
   const clock = new VirtualClock()
   const slow: Slow[] = []
   const read = (bytes: Buffer, range: ResponseRange) => {
@@ -568,7 +571,7 @@ t.test('a client that disconnects frees its reader at once, also before the firs
     await stream.closed()
     await untilIdle(server)
   }
-  // requests that wait behind another on one connection
+  // requests that wait behind another one on the same connection
   const socket = net.connect(port, '127.0.0.1')
   socket.write(`GET ${base}/one.mkv HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(3))
   await waitUntil(() => slow.length >= 1)
@@ -649,7 +652,7 @@ t.test('a client that does not read holds back its file, and costs no memory', a
   await untilIdle(server)
 })
 
-t.test('with all readers in use and none may wait: 503; a reader that ends makes room', async t => {
+t.test('with all readers in use and no queue a request gets 503, until a reader ends', async t => {
   const slow: Slow[] = []
   const read = (bytes: Buffer, range: ResponseRange) => {
     slow.push(new Slow(bytes, range))
@@ -701,7 +704,7 @@ t.test('with all places taken, an idle connection gives way to a new one, a busy
   }
   t.equal((await ask(port, `${base}/`)).status, 200)
 
-  /** A request during the read of its file. */
+  /** Sends a request, and resolves when its file is read. */
   async function begun(answer: Promise<Answer>) {
     const before = slow.length
     await waitUntil(() => slow.length !== before)
@@ -709,7 +712,7 @@ t.test('with all places taken, an idle connection gives way to a new one, a busy
   }
 })
 
-t.test('a directory as a tar archive: what is selected below it, with its length', async t => {
+t.test('a directory is sent as a tar archive of its selected files, with its length', async t => {
   const isSelected = (index: number) => index !== 3
   const { ask, base, hash, metainfo, opened, port, server, warnings } = await serve(t, {
     more: { isSelected },

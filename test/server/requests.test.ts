@@ -1,4 +1,4 @@
-/** What a request means, before anything is sent: ranges, conditions, access, routes. */
+/** The parsing of requests: ranges, conditions, access, routes. */
 import fc from 'fast-check'
 import t from 'tap'
 import { parseHttpAddress } from '../../src/cli/http-address.ts'
@@ -12,7 +12,7 @@ import { parseTarget, Urls } from '../../src/server/urls.ts'
 import { anyCharacter } from '../helpers/any-character.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 
-t.test('ranges in the syntax of RFC 9110', async t => {
+t.test('ranges are parsed as in RFC 9110', async t => {
   const rows: [string | undefined, number, string][] = [
     [undefined, 10, 'all'],
     ['bytes=0-0', 10, '0-1'],
@@ -99,7 +99,7 @@ t.test(
   },
 )
 
-t.test('conditions in their order; dates are ignored', async t => {
+t.test('conditions are evaluated in the order of RFC 9110, and dates are ignored', async t => {
   const rows: [Record<string, string>, number | undefined][] = [
     [{}, undefined],
     [{ 'if-none-match': '"a"' }, 304],
@@ -127,7 +127,7 @@ t.test('conditions in their order; dates are ignored', async t => {
   t.equal(rangeApplies({ 'if-range': 'Fri, 01 Jan 2100 00:00:00 GMT' }, '"a"'), false)
 })
 
-t.test('which requests are allowed', async t => {
+t.test('a request needs an allowed host, and the token if there is one', async t => {
   const rows: [listen: string, host: string, localAddress: string, in_: boolean][] = [
     ['127.0.0.1', '127.0.0.1:8642', '127.0.0.1', true],
     ['127.0.0.1', 'localhost', '127.0.0.1', true],
@@ -169,7 +169,7 @@ t.test('which requests are allowed', async t => {
   t.equal(knock({ token: 'sesame 1', host: 'evil.example' }), 421)
 })
 
-t.test('loopback addresses in all spellings', async t => {
+t.test('loopback addresses are recognized in all spellings', async t => {
   for (const host of [
     'localhost',
     '127.0.0.1',
@@ -184,12 +184,12 @@ t.test('loopback addresses in all spellings', async t => {
     t.equal(isLoopback(host), false, host)
 })
 
-t.test('every file is where its address says, and nowhere else', async t => {
+t.test('every file is at its URL and at no other', async t => {
   const names = fc.string({ unit: anyCharacter, minLength: 1, maxLength: 8 })
   const ordinary = names.filter(name => !/[/\0]/.test(name) && name !== '.' && name !== '..')
   const paths = fc
     .uniqueArray(fc.array(ordinary, { minLength: 1, maxLength: 3 }), { minLength: 1, selector: String })
-    // no file lies in another
+    // no path is inside another file
     .map(all => all.map((names, at) => `t/${[...names, `${at}.f`].join('/')}`))
   await fc.assert(
     fc.asyncProperty(paths, fc.option(names), async (paths, token) => {
@@ -213,7 +213,7 @@ t.test('every file is where its address says, and nowhere else', async t => {
   )
 })
 
-t.test('invalid targets, and targets that name nothing', async t => {
+t.test('invalid targets, and targets without a file, are rejected', async t => {
   for (const target of [
     '',
     'x',
@@ -286,7 +286,7 @@ t.test('content types: media types of players; text is UTF-8; unknown types are 
   for (const [name, type] of Object.entries(rows)) t.equal(contentTypeOf(name), type)
 })
 
-t.test('values of --http', async t => {
+t.test('values of --http are parsed or rejected', async t => {
   t.strictSame(parseHttpAddress('8080'), { host: '127.0.0.1', port: 8080 })
   t.strictSame(parseHttpAddress('0.0.0.0:0'), { host: '0.0.0.0', port: 0 })
   t.strictSame(parseHttpAddress('[0:0::1]:80'), { host: '::1', port: 80 })

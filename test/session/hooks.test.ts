@@ -15,7 +15,7 @@ const event: HookEvent = {
 }
 const never = new AbortController().signal
 
-t.test('a session tells its hooks of added, completed, removed and failed torrents', async t => {
+t.test('a session runs its hooks for added, completed, removed and failed torrents', async t => {
   const { session, disk } = await openSession(t)
   const events: HookEvent[] = []
   const hook: Hook = {

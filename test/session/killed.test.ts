@@ -19,10 +19,10 @@ import { changeForEver, type Expected, expectedOf } from '../helpers/session-cha
 
 const KILL_COUNT = 100
 const PROCESS_KILLS = Number(process.env.TSDL_TEST_KILLS ?? 4)
-/** Calls of the disk in which a kill falls. */
+/** Calls of the disk within which the kill occurs. */
 const MAX_CALLS = 1500
 
-/** The states in which each torrent may be found: one, or two for a change that was interrupted. */
+/** The possible states of each torrent: one, or two for an interrupted change. */
 class Allowed {
   readonly states = new Map<string, readonly Expected[]>()
 
@@ -40,7 +40,7 @@ class Allowed {
   }
 }
 
-/** A disk with calls that fail from a number on; a write at that number is done by half. */
+/** Wraps a disk on which all calls from a number on fail. Half of a write at that number is done. */
 function killedDisk(disk: SessionDisk): { readonly fs: SessionDisk; killAfter(calls: number): void } {
   const faulty = new FaultyDisk(disk)
   const fs = Object.assign(faulty.fs, {
@@ -63,7 +63,7 @@ function killedDisk(disk: SessionDisk): { readonly fs: SessionDisk; killAfter(ca
   }
 }
 
-/** True if a torrent has reached a state that it keeps. */
+/** Returns true if a torrent has reached a state that it keeps. */
 function isSettled({ error, isMoving, record, status }: SessionTorrent): boolean {
   if (isMoving || record.pending) return false
   return status === 'seeding' || status === 'stopped' || error !== undefined
@@ -138,7 +138,7 @@ t.test('a process that is killed leaves the last state or the one before', async
       const [before, after] = states.map(state => state ?? undefined)
       if (kind === 'begin') allowed.begin(hash, before, after)
       else allowed.end(hash, before)
-      // somewhere in the change that follows
+      // somewhere in the next change
       if (++count === last) setTimeout(() => child.kill('SIGKILL'), random() * 10)
     })
     const [[code, signal]] = await Promise.all([once(child, 'close'), once(lines, 'close')])

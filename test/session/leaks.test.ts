@@ -14,10 +14,10 @@ import { memoryDisk } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const HOUR_MS = 3_600_000
-/** Of an hour. Then all torrents are stopped, which costs this test less time. */
+/** Milliseconds of each hour in which torrents run. Then all are stopped, which makes the test faster. */
 const ACTIVE_MS = 60_000
 const SIMULATED_HOURS = 24
-/** Hours until everything that is made once has been made. */
+/** Hours until all objects that are created once exist. */
 const WARM_UP_HOURS = 6
 const KEPT_TORRENTS = 4
 const PEER_PORT = 6881
@@ -38,7 +38,7 @@ t.test('a day of adding, changing and removing leaves nothing behind', async t =
   }
   const reach = (isMet: () => boolean) => clock.run({ until: isMet, for: HOUR_MS })
 
-  /** Advances the virtual time until `work` settles, and settles as it does. */
+  /** Advances the virtual time until `work` settles. Settles with its result. */
   const finish = async <T>(work: Promise<T>): Promise<T> => {
     let hasEnded = false
     const ended = work.finally(() => {
@@ -105,7 +105,7 @@ t.test('a day of adding, changing and removing leaves nothing behind', async t =
     await passHour(hour)
     if (hour === WARM_UP_HOURS) before = count()
   }
-  // the disk in memory keeps what was deleted, so bytes of the heap are not compared
+  // the disk in memory keeps deleted files, so bytes of the heap are not compared
   t.strictSame(count(), before)
   t.comment(JSON.stringify(before))
   t.strictSame(warnings, [])

@@ -31,7 +31,7 @@ t.test('files move to another file system while they are shared', async t => {
   await writeFile(join(home, 'torrent/a'), a)
   await writeFile(join(home, 'torrent/deep/b'), b)
 
-  /** Times at which the copy of a big file had begun, and the torrent was shared. */
+  /** The status of the torrent at the start of each copy. */
   const states: string[] = []
   let session: Session | undefined
   const fs = {
@@ -63,7 +63,7 @@ t.test('files move to another file system while they are shared', async t => {
   await waitForSession(session, () => torrent.status === 'seeding')
   t.equal(torrent.progress.verifiedBytes, made.content.length)
 
-  // a move that is cut short goes on with the next start
+  // an interrupted move continues at the next start
   await mkdir(home, { recursive: true })
   const moving = torrent.move(home).catch(() => {})
   await new Promise(resolve => setImmediate(resolve))

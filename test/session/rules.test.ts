@@ -15,7 +15,7 @@ import { VirtualClock, waitUntil } from '../helpers/virtual-clock.ts'
 
 const HOUR_MS = 3_600_000
 
-/** A session in the time of the test, with complete torrents. */
+/** Opens a session on the virtual clock, with complete torrents. */
 async function inTime(t: Parameters<typeof openSession>[0], names: readonly string[]) {
   const disk = sessionDisk()
   const clock = new VirtualClock()
@@ -153,7 +153,7 @@ t.test('a bandwidth group limits its torrents together, and may be exempt from t
         () => {
           sent.set(rates, sent.get(rates)! + 100)
           if (rates.up.isUnlimited)
-            clock.setTimeout(take, 1) // as a network does
+            clock.setTimeout(take, 1) // like a network
           else queueMicrotask(take)
         },
         rates,
@@ -162,7 +162,7 @@ t.test('a bandwidth group limits its torrents together, and may be exempt from t
     take()
     return rates
   }
-  /** The kilobytes per second of each torrent, over ten seconds. */
+  /** Returns the kilobytes per second of each torrent over ten seconds. */
   const measure = async () => {
     await clock.advance(1000)
     for (const rates of sent.keys()) sent.set(rates, 0)

@@ -7,7 +7,7 @@ import { makeTorrent } from '../helpers/metainfo.ts'
 import { openSession, sessionDisk, shareAll, waitForSession } from '../helpers/session.ts'
 import { memoryDisk, OFFLINE_OPTIONS } from '../helpers/swarm.ts'
 
-/** Pieces that a peer requests while it is choked (BEP 6): they follow no priority. */
+/** Pieces that may be requested while choked (BEP 6), which follow no priority. */
 const FAST_BIT = 4
 
 /** Three files; pieces are shared between neighbours. */
@@ -53,7 +53,7 @@ t.test('what is not selected any more is not downloaded, and the rest is complet
   const torrent = await session.add(made.metainfo)
   await waitForSession(session, () => torrent.status === 'downloading')
   await torrent.setPriority([0, 2], 'off')
-  // the pieces at both ends of b lack bytes of its neighbours
+  // the first and the last piece of b lack bytes of its neighbours
   t.equal(torrent.torrent!.progress.total, 7 * 16_384)
   t.equal(torrent.isComplete, false)
   await torrent.setPriority([1], 'off')
@@ -115,7 +115,7 @@ t.test(
       `c is first: ${order}`,
     )
     const after = order.slice(FAST_BIT + 2).filter(index => index < 12)
-    // four pieces are under way at a time
+    // four pieces are in progress at a time
     t.ok(
       after.slice(0, 2).every(index => index <= 6),
       `then a: ${order}`,

@@ -267,7 +267,7 @@ t.test('files are moved, and renamed, and found there after a restart', async t 
 })
 
 t.test(
-  'after a rename, a move and a recheck the peers of before are dialled again, without a tracker',
+  'after a rename, a move and a recheck the earlier peers are dialled again, without a tracker',
   async t => {
     const { session } = await openSession(t)
     const made = smallTorrent('a')
@@ -375,7 +375,7 @@ t.test('a root may itself be a symlink', async t => {
   await session.add(smallTorrent('a').metainfo, { directory: '/data/new', start: false })
 })
 
-t.test('what lists show of a .torrent is in its record; an older record gets it', async t => {
+t.test('a record has the fields of the .torrent that lists show, and an older record gets them', async t => {
   const disk = sessionDisk()
   const made = smallTorrent('a')
   const metainfo = { ...made.metainfo, comment: 'a comment', trackers: [['http://127.0.0.1:9/announce']] }

@@ -18,12 +18,12 @@ async function watch(t: Parameters<typeof openSession>[0], disk: SessionDisk = s
   const warnings: string[] = []
   directory.on('warning', ({ message }) => warnings.push(message))
   t.teardown(() => directory.close())
-  /** Looks a number of times. */
+  /** Scans the directory a number of times. */
   const look = async (times: number) => {
     for (let n = 0; n < times; n++) {
       await clock.advance(2000)
       await directory.look()
-      // the look of the timer has ended too, and has set the next timer
+      // the scan of the timer has ended too, and has set the next timer
       await clock.advance(0)
     }
   }

@@ -18,7 +18,7 @@ const torrentOf = (name: string, ...paths: string[]) => {
   return { ...made, metainfo: { ...made.metainfo, name, infoHash: Buffer.alloc(20, name) } }
 }
 const holder = (name: string) => ({ name, infoHash: Buffer.alloc(20, name) })
-/** A lock directory that does not wait between its tries. */
+/** Creates a lock directory that does not wait between its attempts. */
 const locksIn = (directory: string) => new LockDirectory(directory, { pause: async () => {} })
 const homes: [string, (t: Test) => Home][] = [
   ['memfs', () => ({ disk: memoryDisk(), directory: '/home' })],
@@ -225,7 +225,7 @@ t.test('a lock directory with a path too long for a socket works', async t => {
   await (await two.take(['/a'], holder('two'))).release()
 })
 
-t.test('a missing beacon is not lit', async t => {
+t.test('a missing beacon counts as free', async t => {
   // Not in a fixture: its path may be too long for a socket, which is a different error.
   t.equal(await isLit(join(tmpdir(), 'tsdl-missing.socket')), false)
 })

@@ -39,7 +39,7 @@ t.test('a storage in a real directory passes the suite with threads for small fi
       }),
   }
   storageSuite(t, t => ({ disk: fs.promises, directory: t.testdir(), jobs }))
-  // The storage does without a thread that fails.
+  // The storage ignores a thread that fails, so failures are checked here.
   t.test('no thread fails', async t => t.same(failures, []))
 })
 

@@ -6,7 +6,7 @@ import { fileUrl } from '../../src/metainfo/web-url.ts'
 import type { ListingFileSystem } from '../../src/ports/file-system.ts'
 import { findFiles } from '../../src/storage/find-files.ts'
 
-/** A torrent of files of one byte each. */
+/** Returns a torrent of files of one byte each. */
 function torrentOf(name: string | Buffer, ...paths: (string | Buffer)[][]) {
   const content: { [key: string]: Encodable } =
     paths.length === 0 ? { length: 1 } : { files: paths.map(path => ({ length: 1, path })) }
@@ -14,7 +14,7 @@ function torrentOf(name: string | Buffer, ...paths: (string | Buffer)[][]) {
   return (options = {}) => parse(encode({ info }), { platform: 'linux', ...options })
 }
 
-/** The paths of a torrent where these files are on disk. */
+/** Returns the paths of a torrent for these files on disk. */
 async function found(
   torrent: ReturnType<typeof torrentOf>,
   disk: readonly string[],

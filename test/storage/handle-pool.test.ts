@@ -10,12 +10,12 @@ import { MAX_PARALLEL_FILES } from '../../src/storage/torrent-files.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { type Disk, fill, open, readOf } from '../helpers/storage-suite.ts'
 
-/** Files that only count themselves: what was opened and closed, in order, and how many are open. */
+/** Files that only record their opening and closing, in order, and the number of open ones. */
 class Files {
   readonly log: string[] = []
   now = 0
   most = 0
-  /** How many may be open before the system says EMFILE. */
+  /** Maximum open files, beyond which the system returns EMFILE. */
   descriptors = Number.POSITIVE_INFINITY
   readonly missing = new Set<string>()
 
@@ -106,7 +106,7 @@ t.test('in a real directory, few directories are open besides the files', async 
   const files = Array.from({ length: 200 }, (_, n) => ({ path: `d${n % 100}/${n}`, length: 100 }))
   const made = makeTorrent({ files, pieceLength: 1024 })
   const storage = open(t, { disk, directory: t.testdir() }, made, { maxOpenFiles: limit })
-  // The bound is that of one write: it works on several files at once.
+  // The limit applies to one write, which works on several files at once.
   for (let index = 0; index < made.metainfo.pieceCount; index++)
     await storage.write(index * 1024, made.content.subarray(index * 1024, (index + 1) * 1024))
   // Each of the parallel files can open a directory while an earlier one closes.

@@ -46,7 +46,7 @@ function bits(pieces: Iterable<number>, { metainfo }: MadeTorrent = made): Bitfi
   return set
 }
 
-/** Writes these pieces, and a record of them, as a run does that ends. */
+/** Writes these pieces and a record of them, like a run that ends. */
 async function record(
   t: Test,
   home: Home,
@@ -70,7 +70,7 @@ async function record(
   await storage.close()
 }
 
-/** What the next run makes of the record. */
+/** Returns the pieces that the next run trusts. */
 async function resume(
   t: Test,
   home: Home,
@@ -89,7 +89,7 @@ async function resume(
   return { trusted: [...trusted], sample, reason }
 }
 
-/** A file system in which handles of some paths behave otherwise. */
+/** Wraps a file system to change the handles of some paths. */
 function bending(disk: Disk, path: RegExp, bend: (real: FileHandle) => Partial<FileHandle>): Disk {
   return Object.assign(Object.create(disk), {
     open: async (at: string, flags: number, mode?: number) => {
@@ -99,7 +99,7 @@ function bending(disk: Disk, path: RegExp, bend: (real: FileHandle) => Partial<F
   })
 }
 
-/** The functions of a handle as they are, wherever they are called from. */
+/** Returns the functions of a handle, bound to it. */
 function onto(real: FileHandle): FileHandle {
   return {
     read: real.read.bind(real),
@@ -177,7 +177,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     const home = makeHome(t)
     const storage = open(t, outOf(home), made)
     await storage.write(0, made.content.subarray(0, 300))
-    // All eight, though only the first is there whole.
+    // The record names all eight, although only the first is complete.
     const { metainfo } = made
     await writeResumeRecord({ fs: home.disk, path: pathIn(home), metainfo, storage, verified: bits(all) })
     await storage.close()
@@ -315,7 +315,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
   })
 
   t.test('after a kill at any step and the loss of unsynced data, no wrong piece is trusted', async t => {
-    // What the first run recorded; the second writes to c and to d/b, so that only d/a stays as recorded.
+    // The pieces that the first run recorded. The second one writes to c and d/b, so that only d/a is unchanged.
     const first = [0, 1, 2, 3, 6]
     const second = [4, 5, 7]
     let alive = false
@@ -346,7 +346,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
       }
       if (diesAt > 5000) throw new Error('the run has no end')
     }
-    // The first record whole, before anything was written; what is left of it; the second one.
+    // The first record, before a write; the rest of it; the second record.
     t.same([...kept].sort(), ['0,1,2,3', '0,1,2,3,6', '4,5,7'])
   })
 
@@ -473,7 +473,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     const home = makeHome(t)
     const storage = open(t, outOf(home), made)
     await storage.write(0, made.content)
-    // A clock that ticks once in three looks at it.
+    // A clock that advances at every third reading.
     const tick = 1000n
     const start = 10n ** 18n
     let looks = 0n
@@ -553,14 +553,14 @@ t.test('a record in memory passes the suite', async t => {
   })
 })
 
-t.test('a record in memory, with jobs for small files', async t => {
+t.test('a record in memory passes the suite with jobs for small files', async t => {
   suite(t, () => {
     const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
     return { disk, directory: '/home', jobs: slowJobsIn(disk) }
   })
 })
 
-/** Jobs on a slow device: files are not synced while they are written. */
+/** Creates jobs on a slow device: files are not synced while they are written. */
 function slowJobsIn(disk: Disk): FileJobRunner {
   const { run } = jobsIn(disk)
   return {

@@ -12,7 +12,10 @@ if (process.platform === 'win32') {
   process.exit(0)
 }
 
-/** A home beside a directory `outside` that holds `secret`, and a check that nothing was written there. */
+/**
+ * Creates a home beside a directory `outside` with the file `secret`, and checks at the end that nothing was written
+ * there.
+ */
 function beside(t: Test): { home: Home; outside: string; untouched(): void } {
   const base = t.testdir({ home: {}, outside: { secret: 'secret' } })
   const outside = join(base, 'outside')
@@ -82,7 +85,7 @@ t.test('a file that is a symlink is rejected, whatever its target', async t => {
 t.test('a symlink that is created between the check and the use is not followed', async t => {
   const { home, outside, untouched } = beside(t)
   fs.writeFileSync(join(home.directory, 'plain'), '')
-  // As it was before the swap: a file.
+  // The state before the swap: a file.
   const lstat = (path: string) =>
     nodeFileSystem.lstat(basename(path) === 'f' ? join(home.directory, 'plain') : path)
   fs.symlinkSync(join(outside, 'secret'), join(home.directory, 'f'))
@@ -94,7 +97,7 @@ t.test('a symlink that is created between the check and the use is not followed'
   untouched()
 })
 
-/** The real disk; its calls are counted, and something happens before the one of number `at`. */
+/** Wraps the real disk: its calls are counted, and `happens` is called before call `at`. */
 function before(at: number, happens: () => void): { disk: Home['disk']; calls: () => number } {
   let calls = 0
   const counted = Object.fromEntries(

@@ -12,7 +12,7 @@ import { bytesAt, type Disk, type Home, open, readOf } from '../helpers/storage-
 
 const systemError = (code: string) => Object.assign(new Error(`${code}: as the system says`), { code })
 
-/** The real disk, but its open files do some things in another way. */
+/** Wraps the real disk, to replace some methods of its open files. */
 function homeWith(t: Test, change: (handle: FileHandle) => Partial<FileHandle>): Home {
   const disk = {
     ...fs.promises,
@@ -172,7 +172,7 @@ t.test('a name that is too long for the disk is a StorageError that says so', as
   })
 })
 
-/** Mounts 256 KiB at a directory, if this machine lets us. */
+/** Mounts a disk of 256 KiB at a directory, if this machine allows it. */
 function mount(directory: string): boolean {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return false
   try {

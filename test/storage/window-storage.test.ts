@@ -8,7 +8,7 @@ import { noise } from '../helpers/metainfo.ts'
 const content = noise(400, 1)
 const piece = (index: number) => content.subarray(index * 100, (index + 1) * 100)
 
-/** A promise, and whether it has settled by now. */
+/** A promise, and true once it has settled. */
 function watch<T>(promise: Promise<T>): { readonly promise: Promise<T>; settled: boolean } {
   const watched = { promise, settled: false }
   const settle = () => {
@@ -18,13 +18,13 @@ function watch<T>(promise: Promise<T>): { readonly promise: Promise<T>; settled:
   return watched
 }
 
-/** A window with one reader of all bytes. */
+/** Creates a window with one reader of all bytes. */
 function opened(start = 0): [WindowStorage, WindowReader] {
   const window = new WindowStorage()
   return [window, window.open({ start, end: content.length })]
 }
 
-/** Lets everything happen that happens by itself. */
+/** Waits until all pending promises have settled. */
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
 t.test('a write resolves when the reader has taken and released all of it, not before', async t => {
@@ -173,7 +173,7 @@ t.test('bytes that were read are kept for later readers, the last used longest',
     const write = window.write(index * 100, bytes[index]!)
     ;(await reader.take(index * 100, 100)).release()
     await write
-    bytes[index]!.fill(0) // it is used for something else now
+    bytes[index]!.fill(0) // the memory is used for something else now
   }
   t.equal(window.buffered, 200)
   const again = window.open({ start: 0, end: 400 })

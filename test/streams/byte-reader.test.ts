@@ -4,7 +4,7 @@ import t from 'tap'
 import { StorageError } from '../../src/errors.ts'
 import { FileReader } from '../../src/streams/read/file-reader.ts'
 
-/** A reader of a file that has always more bytes. */
+/** Creates a reader of an endless file. */
 function endlessReader(): FileReader {
   const source = {
     take: async (_position: number, length: number) => ({ bytes: new Uint8Array(length), release() {} }),
@@ -12,7 +12,7 @@ function endlessReader(): FileReader {
   return new FileReader({ source, start: 0, end: Number.MAX_SAFE_INTEGER })
 }
 
-/** A sink that leaves after its first chunk, as an HTTP client may. */
+/** Creates a sink that closes after its first chunk, as an HTTP client may. */
 function leavingSink(): Writable {
   return new Writable({
     write(_chunk, _encoding, done) {

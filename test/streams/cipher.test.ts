@@ -15,7 +15,7 @@ import { INFO_HASH } from '../helpers/wire.ts'
 const key = noise(20, 1)
 
 t.test(
-  'bytes that one stage enciphers the other deciphers, in place, in any cuts, after bytes read before',
+  'one stage deciphers what the other enciphered, in place, with any chunk boundaries, after bytes that were read before',
   async t => {
     const bytes = noise(200_000, 2)
     const given = randomCuts(bytes, RANDOM_SEED)
@@ -36,7 +36,7 @@ t.test(
   },
 )
 
-/** Both stages of a side that dials, joined, and the other side. */
+/** Creates both stages of a side that dials, joined, and the other side. */
 function dialling(provide: number) {
   const encipher = new Encipher()
   const said: Buffer[] = []
@@ -55,7 +55,7 @@ function dialling(provide: number) {
     onSettled: ciphers => encipher.start(ciphers?.outgoing),
     onConsumed: chunk => {
       onConsumed.push(chunk)
-      chunk.fill(0xee) // it is read into again
+      chunk.fill(0xee) // it is reused for the next read
     },
   })
   const heard: Buffer[] = []

@@ -15,7 +15,7 @@ import type { Sink, Source, Stage } from '../../src/streams/stage.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 
 const never = <T>() => new Promise<T>(() => {})
-/** It has no piece. A PieceReader closes after the read in progress. */
+/** A storage without pieces. Its reads end, because a PieceReader closes after the read in progress. */
 const storage = { read: () => setImmediate(0), write: () => never<void>() }
 function* endlessPieces() {
   for (;;) yield 0
@@ -62,7 +62,7 @@ const STAGE_MAKERS: Readonly<Record<string, () => Stage>> = {
     }),
   Writable: () => new streams.Writable(),
 }
-/** Its output is a stage too. */
+/** The second output of the dispatcher is a stage too. */
 const makeRequests = () => new streams.Dispatcher().requests
 
 const readable = (stage: Stage): stage is Source<unknown> => 'read' in stage
@@ -127,12 +127,12 @@ for (const [name, create] of Object.entries({ ...STAGE_MAKERS, 'Dispatcher.reque
   )
 }
 
-/** Calls in a later turn of the event loop. */
+/** Calls a function in a later turn of the event loop. */
 function soon(call: () => void): void {
   void setImmediate().then(call)
 }
 
-/** A sink that is destroyed soon. */
+/** Creates a sink that is destroyed soon. */
 function sinkOf(): Sink<unknown> {
   const sink = new streams.Writable()
   soon(() => sink.destroy())

@@ -19,7 +19,7 @@ async function isServed(t: Parameters<typeof client>[0], wire: Wire) {
   t.same(await wire.fetch(first!), made.content.subarray(0, 16384), 'an honest peer is served')
 }
 
-/** Dials, and resolves with the client's side of it as well. */
+/** Dials a client. Resolves with both sides of the connection. */
 async function both(t: Parameters<typeof client>[0], { address, torrent }: Client, script: PeerScript = {}) {
   const connected = new Promise<Peer>(resolve => torrent.once('connected', resolve))
   const wire = await dial(t, made, address, script)
@@ -68,7 +68,7 @@ t.test(
     await wire.unchoked()
     await other.unchoked()
     wire.socket.pause()
-    // the system takes some megabytes: until it takes no more
+    // until the buffers of the system, of some megabytes, are full
     for (let still = 0; still < 200; ) {
       const before = peer.responder.uploaded
       if (peer.responder.waiting < 100) wire.send(...requests)
@@ -119,7 +119,7 @@ t.test('a slow handshake is given up after ten seconds, before and after the inf
     for (let seconds = 0; seconds < 10; seconds++) {
       t.equal(wire.closed, false)
       wire.raw(Buffer.from([0]))
-      // in steps, since the connection comes in real time
+      // in steps, because the connection is made in real time
       for (let step = 0; step < (seconds < 9 ? 4 : 6); step++) await seed.clock.advance(250)
     }
     await wire.gone()

@@ -11,7 +11,7 @@ import { listenAt } from '../helpers/simulation/scripted.ts'
 import { type Member, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
 const KiB = 1024
-/** Virtual milliseconds within which the sentence follows a change. */
+/** Maximum virtual milliseconds until the sentence follows a change. */
 const MOST_MS = 3_000
 
 /** An event loop that is busy for a share of the virtual time. */
@@ -57,7 +57,7 @@ async function follow(
   await swarm.clock.run({ until: () => torrent.bottleneck.kind === kind, for: MOST_MS }).catch(() => {
     throw new Error(`SEED=${RANDOM_SEED}: expected ${kind}, got ${JSON.stringify(torrent.bottleneck)}`)
   })
-  // it lasts
+  // the bottleneck lasts
   await swarm.clock.run({ for: 1000 })
   const { bottleneck } = torrent
   t.equal(bottleneck.kind, kind, bottleneck.sentence)
@@ -132,7 +132,7 @@ t.test('the sentence follows the limit of a download from one seed within three 
 })
 
 t.test(
-  'a download from one scripted peer: what it lacks, silence, and its short queue on a long link',
+  'the sentence names what the only peer lacks, its silence, and its short queue on a long link',
   async t => {
     const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 400 })
     let isSilent = false
@@ -164,7 +164,7 @@ t.test(
   },
 )
 
-t.test('downloads from fast seeds: little memory on a long link, and a reader that stops', async t => {
+t.test('the sentence names little memory on a long link, and a reader that stops', async t => {
   const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 4000 })
   const [seed] = [0, 1, 2, 3].map(() => swarm.join({ complete: true, latency: 200 }))
   const leecher = swarm.join({ latency: 200, memory: 65_536 })

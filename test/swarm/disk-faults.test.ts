@@ -1,6 +1,6 @@
 /**
- * A disk that fails while a torrent is downloaded from its only peer: the run ends with the right exit code and says
- * which file, nothing verified is lost, and no run that says it is done has a wrong byte.
+ * A disk that fails while a torrent is downloaded from its only peer. The run ends with the right exit code and names
+ * the file. Verified data is kept, and a run that reports success has no wrong byte.
  */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -25,7 +25,7 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const RECORD_PATH = '/state/it.resume'
 
-/** Pieces that cross files, a file of none, one that is executable, padding. */
+/** Pieces that cross files, an empty file, an executable file, and padding. */
 const made = makeTorrent({
   files: [
     { path: 'd/a', length: 70_000 },
@@ -37,7 +37,7 @@ const made = makeTorrent({
   pieceLength: 16_384,
 })
 
-/** Which pieces a disk has right. */
+/** Returns the pieces that are right on a disk. */
 async function rightPieces(disk: Disk, { metainfo, content }: MadeTorrent): Promise<Set<number>> {
   const there = Buffer.from(content)
   for (const { path, offset, length, pad } of metainfo.files) {
@@ -59,7 +59,7 @@ async function rightPieces(disk: Disk, { metainfo, content }: MadeTorrent): Prom
   return right
 }
 
-/** One run from one peer; what came of it, and which pieces were asked for. */
+/** Runs one download from one peer. Returns its result, and the requested pieces. */
 async function attempt(t: Test, torrent: MadeTorrent, disk: Disk) {
   const peer = await scriptedPeer(t, torrent)
   const running = run(t, torrent, { disk, peers: [peer.address], record: RECORD_PATH, timeout: 5000 })
@@ -72,7 +72,7 @@ async function attempt(t: Test, torrent: MadeTorrent, disk: Disk) {
   return { error, asked, verified: running.verified, warnings: running.warnings }
 }
 
-/** The file with wrong bytes, although the run was done. */
+/** Returns a file with wrong bytes of a run that reported success. */
 async function sameFiles(disk: Disk, { metainfo, content }: MadeTorrent): Promise<string | undefined> {
   for (const { path, offset, length, pad } of metainfo.files) {
     if (pad) continue
@@ -82,7 +82,7 @@ async function sameFiles(disk: Disk, { metainfo, content }: MadeTorrent): Promis
   return undefined
 }
 
-/** A run that meets the fault, and one after it on a disk that works. */
+/** Runs a download with the fault, and then one on a disk that works. */
 async function survives(
   t: Test,
   title: string,
@@ -204,7 +204,7 @@ t.test('a disk that is slower than the network holds the peer back, and is not a
   })
   let most = 0
   while (!finished) {
-    await clock.advance(7000) // a write takes this long: the whole takes longer than any timeout
+    await clock.advance(7000) // the time of a write, so that the download takes longer than any timeout
     const kept = (large.metainfo.pieceCount - running.verified.length) * 16_384
     most = Math.max(most, Math.min(kept, running.torrent.progress.buffered))
     for (const release of held.splice(0)) release()
@@ -285,7 +285,7 @@ t.test('connections that hold all descriptors are closed for files, and the down
   t.notMatch(running.warnings.join('\n'), 'EMFILE', 'which is reported once, not for every peer')
 })
 
-/** Swaps a directory and a symlink to the outside for each other, in another thread, as fast as it can. */
+/** Swaps a directory and a symlink to the outside, in another thread, as fast as possible. */
 function swapping(t: Test, directory: string, outside: string): { end(): Promise<unknown> } {
   const program = `
     const { workerData: { directory, outside, stop } } = require('node:worker_threads')

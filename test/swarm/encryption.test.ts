@@ -10,10 +10,10 @@ import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { type MemberSpec, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
 const ENCRYPTION_MODES = ['prefer', 'require', 'off'] as const
-/** Milliseconds there and back. */
+/** Milliseconds of a round trip. */
 const ROUND_TRIP = 40
 
-/** A swarm that leaves nothing behind, of pieces that end amid a block. */
+/** Creates a swarm with pieces that end within a block, and checks that nothing is left open. */
 function swarmOf(t: Test, ...members: MemberSpec[]) {
   const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 9, pieceLength: 40_000 })
   for (const member of members) swarm.join(member)
@@ -35,7 +35,9 @@ async function pair(t: Test, seeds: Encryption, fetches: Encryption) {
   return { swarm, seed, leech, met }
 }
 
-/** The result for each pair of modes, of the dialled and the dialling side: the encryption, and the number of attempts. */
+/**
+ * The result for each pair of modes of the dialled and the dialling side: the encryption, and the number of attempts.
+ */
 const MODE_PAIRS = [
   ['prefer', 'prefer', false, 2],
   ['prefer', 'off', false, 2],
@@ -43,7 +45,7 @@ const MODE_PAIRS = [
   ['off', 'off', false, 2],
   ['prefer', 'require', true, 3],
   ['require', 'require', true, 3],
-  // a connection that was made and refused, and then the same as above
+  // a connection that was made and closed, and then the same as above
   ['require', 'prefer', true, 5],
 ] as const
 
@@ -186,7 +188,9 @@ async function caller(t: Test, encryption: Encryption) {
   return { swarm, socket, heard, warnings, wait, infoHash: swarm.made.metainfo.infoHash }
 }
 
-/** Shakes hands with encryption; `payload` is the first word. What comes after is gathered, as it comes. */
+/**
+ * Performs an encrypted handshake with `payload` as the initial payload. The later bytes are collected as they come.
+ */
 async function shake(
   { socket, wait, infoHash }: Awaited<ReturnType<typeof caller>>,
   payload: Uint8Array,

@@ -16,7 +16,7 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 import { webServer } from '../helpers/web-server.ts'
 
 const PIECE_LENGTH = 65536
-/** Longer than the maximum that is read and discarded. */
+/** Longer than the maximum of bytes that are read and discarded. */
 const long = makeTorrent({
   files: [{ path: 'long', length: 12 * 1024 * 1024 + 77 }],
   pieceLength: PIECE_LENGTH,
@@ -28,22 +28,22 @@ interface Asked {
   readonly first: number
   readonly last: number
   readonly signal: AbortSignal
-  /** All of the file. */
+  /** Sends the whole file. */
   readonly file: Buffer
-  /** The answer to the range. */
+  /** Sends the requested range. */
   readonly right: () => HttpResponse
 }
 
 type Site = (asked: Asked, n: number) => HttpResponse
 
-/** What was asked for, and bytes that went out. */
+/** The requests, and the number of sent bytes. */
 interface Web {
   readonly clock: VirtualClock
   readonly asked: Asked[]
   sent: number
 }
 
-/** A download from `site` alone; its files lie below `http://web.example/`. */
+/** Starts a download from only `site`, with the files below `http://web.example/`. */
 function start(t: Test, made: MadeTorrent, site: Site, options: object = {}): Web & BlockRun {
   const web: Web = { clock: new VirtualClock(), asked: [], sent: 0 }
   const http: HttpOpen = async (url, { headers, signal }) => {
@@ -74,16 +74,16 @@ function reply(status: number, headers: HttpResponse['headers'] = {}, bytes: Uin
   return { status, headers, body: Object.assign(body, { destroy() {} }) }
 }
 
-/** 206 with these bytes of a file. */
+/** Returns 206 with these bytes of a file. */
 function partial(file: Buffer, first: number, last: number): HttpResponse {
   const headers = { 'content-range': `bytes ${first}-${last}/${file.length}` }
   return reply(206, headers, file.subarray(first, last + 1))
 }
 
-/** 200 with all of it. */
+/** Returns 200 with the whole file. */
 const whole: Site = ({ file }) => reply(200, { 'content-length': String(file.length) }, file)
 
-/** The same bytes; millions of them are not to be printed. */
+/** Compares bytes without printing millions of them. */
 function equal(t: Test, got: Buffer | undefined, wanted: Buffer, what = 'the right bytes') {
   t.ok(got?.equals(wanted), what)
 }

@@ -20,10 +20,10 @@ const greet = () => {}
 const shakes = (handshake: object) => ({ greet: (wire: Wire) => wire.shake(handshake) })
 const handshakeOf = (name: string, reserved = RESERVED_BYTES.plain) =>
   encodeHandshake({ infoHash, peerId: Buffer.alloc(20, name), reserved })
-/** What the client says of itself in its extended handshake. */
+/** Returns the extended handshake of the client. */
 const aboutOf = (wire: Wire) => wire.all('extended')[0]!.payload
 
-/** A new connection is served. */
+/** Checks that a new connection is served. */
 async function servesOthers(t: Test, address: { host: string; port: number }) {
   const other = await dial(t, made, address)
   await other.unchoked()

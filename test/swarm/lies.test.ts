@@ -9,7 +9,7 @@ import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const made = oddTorrent()
 
-/** A download from peers that play by these scripts. */
+/** Starts a download from peers with these scripts. */
 async function from(t: Test, scripts: PeerScript[], more: Parameters<typeof run>[2] = {}, torrent = made) {
   const clock = new VirtualClock()
   const peers = await Promise.all(scripts.map(script => scriptedPeer(t, torrent, script)))
@@ -19,7 +19,9 @@ async function from(t: Test, scripts: PeerScript[], more: Parameters<typeof run>
 const once = (name: string, torrent: { once(name: string, call: (...args: never[]) => void): unknown }) =>
   new Promise<void>(resolve => torrent.once(name, () => resolve()))
 
-/** Lets time go on by quarters of a second, slowly enough for real sockets, until all is done. */
+/**
+ * Advances the virtual time by quarters of a second, slowly enough for real sockets, until the download is complete.
+ */
 async function finish(torrent: Torrent, clock: VirtualClock, most: number): Promise<void> {
   let ended = false
   const done = torrent.done.then(() => {

@@ -26,7 +26,7 @@ const made = oddTorrent()
 const once = (name: string, torrent: { once(name: string, call: (...args: never[]) => void): unknown }) =>
   new Promise<void>(resolve => torrent.once(name, () => resolve()))
 
-/** A peer that gives this many blocks, and then owes the rest. */
+/** Starts a peer that sends this many blocks, and then no more. */
 const giving = (count: number): PeerScript => ({
   request: (block, wire, n) => {
     if (n < count) wire.serve(block)
@@ -364,7 +364,7 @@ t.test(
     })
     const wire = await peer.connection()
     await wire.seen('interested')
-    /** Time goes on, but never while the tracker is being asked, until it was asked so often. */
+    /** Advances the virtual time, except during an announce, until the tracker has this number of requests. */
     const untilAnnounces = async (count: number) => {
       for (;;) {
         do for (let turns = 0; turns < 5; turns++) await settle()
@@ -388,7 +388,7 @@ t.test(
   },
 )
 
-/** True if a time limit of so many milliseconds is set, as for a request in progress. */
+/** Returns true if a timer of `ms` milliseconds is set, like that of a request in progress. */
 class WatchedClock extends VirtualClock {
   readonly #limits = new Map<object, number>()
 

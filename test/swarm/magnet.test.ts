@@ -17,11 +17,11 @@ const made = oddTorrent()
 t.beforeEach(t => leavesNothing(t))
 
 interface Script {
-  /** How the peer says what it has, right after its handshake. */
+  /** The messages about its pieces that the peer sends after its handshake. */
   readonly has?: 'haveAll' | 'bitfield' | 'haves'
 }
 
-/** A seed that gives the metadata and every block, and counts what it was sent. */
+/** Starts a seed that sends the metadata and every block, and counts the messages that it receives. */
 async function seedWithMetadata(t: Owner, { has = 'haveAll' }: Script = {}) {
   let ours = 0
   const { content, metainfo } = made

@@ -23,11 +23,11 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 type Owner = Parameters<typeof scriptedPeer>[0]
 
-/** The id that our fake peers want ut_metadata at. */
+/** The id that our fake peers give ut_metadata. */
 const THEIR_ID = 9
 const PIECE_LENGTH = 16_384
 
-/** A torrent with an info dictionary of so many bytes. */
+/** Creates a torrent with an info dictionary of `size` bytes. */
 function torrentOf(size: number, more: { readonly [key: string]: string | number } = {}): MadeTorrent {
   const info = (filler: number) =>
     encode({
@@ -61,22 +61,22 @@ interface DonorScript {
   readonly after?: Promise<unknown>
   /** Its messages after the handshakes. */
   readonly more?: (wire: Wire) => void
-  /** The torrent that it is for. */
+  /** The info-hash of its handshake. */
   readonly of?: MadeTorrent
 }
 
-/** The piece of the metadata, as it should be. */
+/** Sends the requested piece of the metadata. */
 function honest(piece: number, of = made): MetadataMessage {
   const data = of.info.subarray(piece * PIECE_LENGTH, (piece + 1) * PIECE_LENGTH)
   return { type: 'data', piece, totalSize: of.info.length, data }
 }
 
 interface Donor extends ScriptedPeer {
-  /** Pieces that it was asked for. */
+  /** The requested pieces. */
   readonly asked: number[]
 }
 
-/** A fake peer that has the metadata, or says so. */
+/** Starts a fake peer that has the metadata, or claims to. */
 async function donor(t: Owner, { size, answer, after, more, of = made }: DonorScript = {}): Promise<Donor> {
   const asked: number[] = []
   let ours = 0
@@ -124,7 +124,7 @@ function fetching(peers: readonly ScriptedPeer[], options: FetchMetadataOptions 
 t.beforeEach(t => leavesNothing(t))
 
 t.test('metadata comes from several peers at once, and each piece is requested once', async t => {
-  // No peer answers before all three were asked.
+  // No peer answers before all three got a request.
   let all = () => {}
   const asked = new Promise<void>(resolve => {
     all = resolve
@@ -134,7 +134,7 @@ t.test('metadata comes from several peers at once, and each piece is requested o
     if (donors.every(({ asked }) => asked.length > 0)) all()
     void asked.then(() => say(honest(piece)))
   }
-  // each takes at most eight at a time: the last one gets its share when the others have theirs
+  // each gets at most eight requests at a time, so the last one gets its share when the others have theirs
   for (let count = 0; count < 2; count++) donors.push(await donor(t, { answer }))
   const { metainfo } = await fetching(donors).result
   t.strictSame(metainfo.info, info)
@@ -368,7 +368,7 @@ t.test('metadata with the right hash and unsafe content is rejected as a .torren
   }
 })
 
-/** A torrent of ours that gives, and where it listens. */
+/** Starts a torrent that serves metadata. Returns its address. */
 async function seed(t: Owner, made: MadeTorrent, encryption: Encryption = 'prefer') {
   const listener = await new Listener({ bind: '127.0.0.1', encryption }).listen()
   const { content } = made
@@ -422,7 +422,7 @@ t.test('peers that connect to us are asked for the metadata too', async t => {
   t.strictSame((await result).info, info)
 })
 
-/** Dials a seed of ours as one that wants metadata; answers come as they are. */
+/** Dials a seed as a peer that needs the metadata, and returns its raw answers. */
 async function leech(t: Owner, of: MadeTorrent) {
   const to = await seed(t, of)
   const wire = await dial(t, of, to, {

@@ -66,14 +66,14 @@ function costOf({ fast, pace, queue, faults, spells }: Manners, latency: number)
   const count = (kind: Fault['kind']) => faults.filter(fault => fault.kind === kind).length
   const late = faults.reduce((sum, fault) => sum + (fault.kind === 'late' ? fault.ms : 0), 0)
   const away = spells.reduce((sum, { ms }) => sum + ms, 0)
-  // a reject may be taken for that of a request before, which a peer that says that it rejects had dropped
+  // a reject may be matched to an earlier request, which the peer dropped although it has the fast extension
   const mistaken = 16_000 * Math.min(count('drop'), count('refuse'))
   const dropped = fast ? 11_000 * count('drop') + mistaken : 3_000 * (count('drop') + count('refuse'))
-  // requests past its queue are lost: that has to be found out, and takes longer for a peer that was silent before
+  // requests beyond its queue are lost, which takes time to detect, and longer for a peer that was silent before
   const full = fast || queue > 12 ? 0 : 20_000 + 10_000 * spells.length
-  const trips = 3 * latency * blocks // one for each block, where the window is that short
+  const trips = 3 * latency * blocks // one for each block if the window is that small
   const time = 10_000 + 2 * pace * blocks + trips + late + away + dropped + full + 1_000 * count('refuse')
-  // after a choke a peer without the fast extension may serve both what it was asked before and the repetition of that
+  // after a choke a peer without the fast extension may serve both the earlier requests and their repetitions
   const repeated = (fast ? 8 : 24) * spells.length
   return { time, wasted: 2 + count('duplicate') + count('late') + repeated }
 }
@@ -86,7 +86,7 @@ interface BlockRun {
   readonly options?: Partial<TorrentOptions>
 }
 
-/** A torrent and the one peer that has it, on a network of their own. */
+/** A torrent and the only peer that has it, on their own network. */
 function connect({ torrent: content = made, manners = {}, latency = 20, seed = 1, options }: BlockRun) {
   const clock = new VirtualClock({ patience: 60_000 })
   const network = new SimulatedNetwork({ clock, random: generator(seed) })
@@ -112,7 +112,7 @@ function connect({ torrent: content = made, manners = {}, latency = 20, seed = 1
   return { clock, peer, torrent, said, close }
 }
 
-/** Downloads everything. @returns how long it took, in virtual ms, and how many blocks came twice */
+/** Downloads everything. @returns the duration in virtual ms, and the number of blocks that were received twice */
 async function fetchAll(run: BlockRun & { most?: number }) {
   const { content } = run.torrent ?? made
   const storage = new MemoryStorage(content.length)
@@ -245,7 +245,7 @@ t.test(
 )
 
 interface Visit {
-  /** Where it begins to read, and how much, as parts of the file and of what follows. */
+  /** The start of the read as a fraction of the file, and its length as a fraction of the rest. */
   readonly from: number
   readonly part: number
   /** Milliseconds before it opens, and between two chunks. */

@@ -1,4 +1,4 @@
-/** Storages that a library user writes: what they can do follows from the members that they have. */
+/** Storages written by a library user. Their capabilities follow from their members. */
 import t, { type Test } from 'tap'
 import type { TorrentOptions } from '../../src/pipeline/torrent/torrent-options.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
@@ -15,7 +15,7 @@ const made = makeTorrent({
   pieceLength: PIECE_LENGTH,
 })
 
-/** Passes each write to the one reader, and has nothing to read back. */
+/** Passes each write to the only reader, and cannot be read by peers. */
 class OneReaderStorage implements Storage {
   readonly retains = false
   readonly writes = new Map<number, { bytes: Uint8Array; written: () => void }>()
@@ -79,7 +79,7 @@ class OneReaderStorage implements Storage {
   }
 }
 
-/** Counts and compares pieces, as a sink on another machine would, and can give none back. */
+/** Counts and compares pieces, like a sink on another machine, and cannot read them. */
 class WriteOnlyStorage implements Storage {
   readonly retains = false
   readonly bytes = new Uint8Array(made.content.length)

@@ -9,7 +9,7 @@ import { udpTracker } from '../helpers/udp-tracker.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 import { RESERVED_BYTES } from '../helpers/wire.ts'
 
-/** Two files of four pieces each and a bit: the fifth is of both. */
+/** Two files of a little more than four pieces each. Both have a part of the fifth piece. */
 const made = makeTorrent({
   files: [
     { path: 'torrent/a', length: 4 * 16384 + 100 },
@@ -17,7 +17,7 @@ const made = makeTorrent({
   ],
 })
 const { length, pieceLength } = made.metainfo
-/** Bytes of the pieces that only the second file has. */
+/** Bytes of the pieces that belong only to the second file. */
 const OTHER_OFFSET = length - 5 * pieceLength
 
 function announcedTo({ announces }: ScriptedTracker) {

@@ -30,7 +30,7 @@ const made = makeTorrent({
 })
 const blocks = Math.ceil(made.content.length / BLOCK_BYTES)
 
-/** A torrent and the one peer that has it, which takes 20 ms for a block, on a network of their own. */
+/** A torrent and the only peer that has it, which takes 20 ms per block, on their own network. */
 function connect(t: Test, options: Partial<TorrentOptions> = {}) {
   const clock = new VirtualClock({ patience: 60_000 })
   const network = new SimulatedNetwork({ clock, random: generator(1) })
@@ -268,7 +268,7 @@ t.test('a paused torrent takes no share of memory and connections', async t => {
   t.equal(connections.hasRoom(other), false)
 })
 
-/** Messages that a test waits for come in real time; the clock of the torrent moves as this says. */
+/** A torrent with real sockets and a virtual clock. Messages arrive in real time, and the test advances the clock. */
 async function pass(clock: SteppedClock, ms: number): Promise<void> {
   for (let at = 0; at < ms; at += 250) {
     await clock.advance(250)

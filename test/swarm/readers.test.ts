@@ -14,7 +14,7 @@ const made = makeTorrent({
   pieceLength: PIECE_LENGTH,
 })
 
-/** A torrent of which only what is read is fetched, held in a window, from peers that play by these scripts. */
+/** Starts a torrent on demand, with a window as its storage, and peers with these scripts. */
 async function served(t: Test, scripts: PeerScript[], more: Partial<TorrentOptions> = {}) {
   leavesNothing(t)
   const clock = new VirtualClock()

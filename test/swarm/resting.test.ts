@@ -11,7 +11,7 @@ const made = oddTorrent()
 const [first] = blocksOf(made, 0)
 const MEMORY_BYTES = 64 << 20
 
-/** A seed, and another torrent that shares its memory: it has all of the memory while the seed rests. */
+/** Creates a seed and another torrent of its client. The other one has all of the memory while the seed rests. */
 async function restingSeed(t: Test) {
   const memoryBudget = new MemoryBudget(MEMORY_BYTES)
   memoryBudget.add({ onShare() {} })

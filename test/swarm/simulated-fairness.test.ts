@@ -9,7 +9,7 @@ const closed = async (t: Test, swarm: SimulatedSwarm) => {
   t.same([swarm.network.open, swarm.clock.pending], [0, 0], 'nothing is left')
 }
 
-/** The times at which these peers were complete, in seconds since their start, sorted. */
+/** Returns the times at which these peers were complete, in seconds since their start, sorted. */
 const times = (members: readonly Member[]) =>
   members.map(({ doneAt, startedAt }) => (doneAt - startedAt) / 1000).sort((a, b) => a - b)
 const median = (sorted: readonly number[]) => sorted[sorted.length >> 1]!
@@ -34,11 +34,11 @@ t.test('peers that upload finish before peers that do not', async t => {
   const givers: Member[] = []
   const takers: Member[] = []
   for (let at = 0; at < 24; at++) {
-    // a byte a second is a block, and then none for hours
+    // at a byte per second it sends one block, and then none for hours
     if (at % 3 === 2) takers.push(swarm.join({ limitUp: 1 }))
     else givers.push(swarm.join({ limitUp: 32 * KiB }))
   }
-  // as a download does: or else what they give once they have all is the takers'
+  // they leave when they are complete, like a download; otherwise their later uploads would go to the others
   for (const { torrent } of givers) torrent.once('done', () => void torrent.close())
   await swarm.start()
   await swarm.finish([...givers, ...takers])
@@ -61,7 +61,8 @@ t.test('forty peers that know only one seed of four slots all get turns', async 
   seed.torrent.on('connected', ({ responder }) => {
     swarm.clock.setTimeout(() => unchoked.push(Number(!responder.amChoking)), 15_000)
   })
-  // four turns of a minute at once, forty in ten minutes: two each, of which the last may not be over
+  // four turns of a minute at a time are forty in ten minutes, so each peer has two, of which the last may be
+  // unfinished
   await swarm.clock.run({ for: 20 * 60_000 })
   const got = leechers.map(({ torrent }) => torrent.progress.downloaded / KiB)
   const sum = got.reduce((sum, bytes) => sum + bytes, 0)

@@ -7,7 +7,7 @@ const KiB = 1024
 /** Bytes per second of each seed. */
 const LINK_RATE = 500 * KiB
 
-/** Round trips of the handshakes, the first unchoke and the first request, and those until all windows are open. */
+/** Round trips of the handshakes, the first unchoke and the first request, and of the growth of all windows. */
 const ROUND_TRIPS = { one: 5, four: 9 }
 
 interface LinkCase {
@@ -26,7 +26,7 @@ const cases: readonly LinkCase[] = [
   { name: 'four lossy links with jitter', rtt: 400, seeds: 4, loss: 0.01, jitter: 50 },
 ]
 
-/** Milliseconds that the download and bare streams of the same bytes take, with the bytes wasted. */
+/** Returns the milliseconds that the download and bare streams of the same bytes take, and the wasted bytes. */
 async function measure(t: Test, { rtt, seeds, loss, jitter }: LinkCase) {
   const link = { latency: rtt / 2, loss, jitter }
   const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 64 * seeds ** 0.5, pieceLength: 32 * KiB })
@@ -61,7 +61,7 @@ t.test('the same seed gives the same losses', async t => {
   t.same(await measure(t, each), await measure(t, each), `SEED=${RANDOM_SEED}`)
 })
 
-/** Returns the virtual ms that so many bytes take in as many streams as there are seeds, each over a link of its own. */
+/** Returns the virtual ms that the bytes take in bare streams, one for each seed, each over its own link. */
 async function streamFor(
   swarm: SimulatedSwarm,
   link: HostOptions,

@@ -4,7 +4,10 @@ import { type Member, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
 const MiB = 1 << 20
 
-/** Reads on from the first missing piece at or after `index` for a second after its first bytes. Returns the virtual ms until they came. */
+/**
+ * Reads from the first missing piece at or after `index`, for a second after its first bytes. Returns the virtual ms
+ * until those arrived.
+ */
 async function seek(swarm: SimulatedSwarm, { torrent }: Member, index: number) {
   const begun = swarm.clock.now()
   while (torrent.verified.has(index)) index++

@@ -11,7 +11,7 @@ const closed = async (t: Test, swarm: SimulatedSwarm) => {
   t.same([swarm.network.open, swarm.clock.pending], [0, 0], 'nothing is left')
 }
 
-/** Without help of each other, ten peers would take ten times as long. */
+/** Without uploads to each other, ten peers would take ten times as long. */
 for (const [name, { pieces, up, access, limited }] of Object.entries({
   'that is limited': { pieces: 160, up: 320 * KiB, access: 640 * KiB, limited: true },
   'behind a thin line': { pieces: 160, up: 256 * KiB, access: 512 * KiB, limited: false },
@@ -50,7 +50,7 @@ t.test('rate limits hold within 5 % over ten seconds, and are shared evenly', as
     const rate = 200 * KiB
     const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 256, pieceLength: 32 * KiB })
     const limited = direction === 'limitUp'
-    // each behind a line of its own, so that they do not come in step
+    // each has its own link, so that they are not synchronized
     const latency = (at: number) => ({ latency: 10 + 30 * at })
     const seeds = Array.from({ length: limited ? 1 : 4 }, (_, at) =>
       swarm.join({ complete: true, ...latency(at), ...(limited ? { limitUp: rate } : {}) }),
@@ -111,7 +111,7 @@ t.test('a peer that becomes silent with the last blocks, or is slow, costs a few
     const peers = new Set<Peer>()
     leecher.torrent.on('connected', peer => peers.add(peer))
     await swarm.start()
-    // it owes blocks, and hardly any other block is missing
+    // it has pending requests, and hardly any other block is missing
     await swarm.clock.run({ until: () => leecher.torrent.verified.count >= 118 })
     if (last === 'silent') swarm.network.partition(odd.host, leecher.host)
     const most = await finish(swarm, leecher, peers)
@@ -129,7 +129,7 @@ t.test('a peer that becomes silent with the last blocks, or is slow, costs a few
   const [calm, silent, slow] = [await run('calm'), await run('silent'), await run('slow')]
   t.equal(silent.most, 2, 'another was asked for what it owed')
   t.ok(silent.took - calm.took <= 5000, `SEED=${RANDOM_SEED}: silent, ${silent.took - calm.took} ms longer`)
-  // three quarters of the line are left
+  // three quarters of the rate of the link are left
   const ideal = (4 / (3 + 1 / 32)) * calm.took
   t.ok(slow.took - ideal <= 5000, `SEED=${RANDOM_SEED}: slow, ${slow.took - ideal} ms longer`)
 })

@@ -17,7 +17,7 @@ function simulate(seed = RANDOM_SEED) {
   return { clock, network: new SimulatedNetwork({ clock, random: generator(seed) }) }
 }
 
-/** The events of a socket, in order, and the bytes that it read. */
+/** Records the events of a socket in order, and the bytes that it read. */
 function watch(socket: net.Socket) {
   const seen = { events: [] as string[], chunks: [] as Buffer[], length: 0, error: '' }
   for (const event of ['connect', 'end', 'finish', 'error', 'close']) {
@@ -149,7 +149,7 @@ t.test('bytes arrive whole and in order in both directions, however they are cut
         const bytes = Buffer.from(noise(Math.floor(random() ** 4 * 60_000), seed * 1000 + count))
         sent.push(Buffer.from(bytes))
         if (random() < 0.2) from.cork()
-        from.write(bytes, () => bytes.fill(0)) // ours again, and used for something else
+        from.write(bytes, () => bytes.fill(0)) // the memory may be used for something else now
         if (random() < 0.5) from.uncork()
       }
       while (from.writableCorked) from.uncork()
@@ -205,7 +205,7 @@ t.test(
         accepted.on('data', bytes => {
           totals[index]! += bytes.length
         })
-        // one waits until each of its small messages has left, the other writes everything at once
+        // one writes small messages, each after the last has left, and the other writes everything at once
         const more = () => dialled.write(Buffer.alloc(index === 0 ? 16_397 : 500_000), more)
         more()
       }
@@ -257,7 +257,7 @@ t.test('a reader that pauses stops its sender, and memory stays bounded', async 
   fill()
   await clock.run({ for: 60_000 })
   t.ok(written < 512 * 1024, `${written} written`)
-  // what the system holds, and what Node's stream does
+  // the buffer of the system, and that of the stream
   t.ok(a.sent <= (256 + 64 + 16) * 1024, `${a.sent} sent`)
   const before = drained
   const seen = read(accepted)
@@ -352,7 +352,7 @@ t.test('a destroyed socket, or one with unread bytes, resets the other side', as
     const { dialled, accepted } = await pair(clock, network.host('10.0.0.1'), network.host('10.0.0.2'))
     const seen = read(dialled)
     accepted.pause()
-    if (unread) dialled.write(Buffer.alloc(200_000)) // more than Node's stream takes
+    if (unread) dialled.write(Buffer.alloc(200_000)) // more than the buffer of the stream
     await clock.run({ for: 1000 })
     if (unread) accepted.destroy()
     else accepted.resetAndDestroy()
@@ -502,7 +502,7 @@ t.test('two PeerSockets move a megabyte in the time that the slower link takes',
       await clock.run({ until: () => dialled.destroyed && accepted?.destroyed === true })
       t.ok(Buffer.concat(got).equals(Buffer.from(sent)))
       t.same(accepted?.address, { host: '10.0.0.1', port: 49_152 })
-      // a segment has to be up before it comes down
+      // a segment is sent up completely before it is received
       const least = 4000 + 60
       t.ok(ended >= least && ended < least * 1.05, `${up} up, ${down} down: ${ended} ms`)
       t.equal(b.sentTo.get('10.0.0.1'), MiB)

@@ -14,10 +14,10 @@ import { client, oddTorrent, run } from '../helpers/swarm.ts'
 const made = oddTorrent()
 const secret = makeTorrent({ files: [{ path: 'secret.bin', length: 100_000 }], private: true })
 const none = () => false
-/** The extension protocol and, if so, the DHT. */
+/** The reserved bits of the extension protocol and, if given, of the DHT. */
 const flags = (dht = false) => Buffer.from(`00000000001000${dht ? '01' : '00'}`, 'hex')
 const said = (wire: Wire) => parseExtendedHandshake(wire.all('extended')[0]!.payload)
-/** Their id of ut_pex. */
+/** The id that peers give ut_pex. */
 const THEIR_ID = 77
 
 /** A DHT and an LSD that record their calls, and name these peers. */
@@ -60,7 +60,7 @@ async function heard(wire: Wire, made: MadeTorrent) {
   await wire.fetch(blocksOf(made, 0)[0]!)
 }
 
-/** The received payloads of ut_pex. */
+/** Returns the received payloads of ut_pex. */
 const exchanged = (wire: Wire) =>
   wire.all('extended').flatMap(({ id, payload }) => (id === THEIR_ID ? [decodePex(payload)!] : []))
 const pex = (id: number, added: readonly PeerAddress[]) => {

@@ -9,7 +9,7 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const KiB = 1024
 
-/** One seed of 64 KiB/s, and one client that gives up after ten seconds without a block. */
+/** Starts one seed of 64 KiB/s, and one client with a timeout of ten seconds without a block. */
 function start() {
   const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 64 })
   const clock = new RunningClock(swarm.clock)

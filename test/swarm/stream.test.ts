@@ -11,7 +11,7 @@ import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const made = oddTorrent()
 
-/** Starts a stream from peers that play by these scripts; ended with test `t`. */
+/** Starts a stream from peers with these scripts, which is ended with test `t`. */
 async function streamed(t: Test, scripts: PeerScript[], more: StreamOptions = {}, torrent = made) {
   leavesNothing(t)
   const clock = new VirtualClock()
@@ -41,7 +41,7 @@ async function all(reader: AsyncIterable<Uint8Array>): Promise<Buffer> {
 const over = (torrent: { once(name: 'close', call: () => void): unknown }) =>
   new Promise<void>(resolve => torrent.once('close', resolve))
 
-/** Serves requests in an order of its own. */
+/** Serves requests in another order. */
 function shuffled(seed: number): PeerScript {
   const random = generator(seed)
   const owed: (() => void)[] = []
@@ -83,7 +83,7 @@ t.test('with a slow reader no more than the memory is held, and nothing more is 
       most = Math.max(most, source.progress.buffered)
     }
     const pieces = new Set(peers.flatMap(({ requests }) => requests.map(({ index }) => index)))
-    // the reader holds chunks of its own beside: what was pushed and the one that is being taken
+    // the reader has further chunks: those that were pushed and the one that is being read
     t.ok(
       pieces.size * 32768 <= bytes + memory + 3 * 32768,
       `${pieces.size} pieces asked for at byte ${bytes}`,

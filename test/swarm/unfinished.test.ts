@@ -19,7 +19,7 @@ const made = makeTorrent({
 const BLOCK_COUNT = 64 + 64 + 3
 const nameOf = ({ index, begin }: BlockRef) => `${index}:${begin / BLOCK_LENGTH}`
 
-/** A peer that gives so many blocks and then owes the rest; which it gave. */
+/** Starts a peer that sends `count` blocks and then no more, and records the sent blocks. */
 async function giving(t: Test, count: number, change?: (data: Buffer) => Buffer) {
   const given: string[] = []
   const script: PeerScript = {
@@ -33,7 +33,7 @@ async function giving(t: Test, count: number, change?: (data: Buffer) => Buffer)
   return { given, peer }
 }
 
-/** One run, until the peer has given all that it gives; a timeout ends it, or a close. */
+/** Runs a download until the peer has sent its blocks. A timeout or a close ends it. */
 async function interrupted(
   t: Test,
   disk: Disk,

@@ -19,7 +19,7 @@ const content = noise(3 * PIECE_LENGTH + BLOCK_BYTES + 5, 1)
 const torrent = torrentOfFiles(v2Torrent({ a: content }, PIECE_LENGTH), { a: content })
 const layers = layersOf(content)
 
-/** The hashes of a range, and the proofs after them. */
+/** Returns the hashes of a range, and the proofs after them. */
 function hashesOf(range: HashRange): Buffer {
   const { base, index, length } = range
   const hashes = layers[base]!.slice(index, index + length)
@@ -31,7 +31,7 @@ function hashesOf(range: HashRange): Buffer {
   return Buffer.concat(hashes)
 }
 
-/** A peer that answers requests for hashes. */
+/** Starts a peer that answers requests for hashes. */
 function peer(t: Test, script: PeerScript = {}) {
   const ranges: HashRange[] = []
   const made = scriptedPeer(t, torrent, {

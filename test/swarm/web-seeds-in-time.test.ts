@@ -1,4 +1,4 @@
-/** Web seeds in virtual time: there is no socket, and each answer comes when the script says so. */
+/** Web seeds in virtual time, without sockets. The script decides when each answer comes. */
 import t, { type Test } from 'tap'
 import type { HttpOpen, HttpOpenOptions, HttpResponse } from '../../src/ports/http-client.ts'
 import { cut, generator, randomCuts } from '../helpers/feed.ts'
@@ -13,15 +13,15 @@ interface Asked {
   readonly url: URL
   readonly at: number
   readonly signal: AbortSignal
-  /** What was asked for. */
+  /** The requested range. */
   readonly bytes: Buffer
-  /** The answer as it should be. */
+  /** Returns the correct answer. */
   readonly right: HttpResponse
 }
 
 type Site = (asked: Asked, n: number) => HttpResponse | Promise<HttpResponse>
 
-/** The clock, the requests to each host, and the function that sends them. */
+/** Creates a clock, a record of the requests to each host, and the function that sends them. */
 function web(sites: Record<string, Site>) {
   const clock = new VirtualClock()
   const asked: Record<string, Asked[]> = {}
@@ -57,11 +57,11 @@ function reply(
   return { status, headers, body: Object.assign(body, { destroy() {} }) }
 }
 
-/** Never comes, unless it is given up. */
+/** Returns an answer that never comes, and rejects when it is aborted. */
 const never = (signal: AbortSignal) =>
   new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))))
 
-/** Starts a download from these hosts alone, onto memfs. */
+/** Starts a download from only these hosts to memfs. */
 function start(t: Test, sites: Record<string, Site>, options: object = {}, from: MadeTorrent = made) {
   const net = web(sites)
   const webSeeds = Object.keys(sites).map(host => `http://${host}/file`)

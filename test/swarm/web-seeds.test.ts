@@ -25,7 +25,7 @@ const several = () =>
     ],
   })
 
-/** The same torrent with these web seeds. */
+/** Returns the same torrent with these web seeds. */
 const seededBy = (made: MadeTorrent, ...webSeeds: string[]): MadeTorrent => ({
   ...made,
   metainfo: { ...made.metainfo, webSeeds },

@@ -6,7 +6,7 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 const made = oddTorrent()
 const bits = (...bytes: number[]) => ({ type: 'bitfield' as const, bytes: Uint8Array.from(bytes) })
 
-/** A download with one peer that plays by this script, and honest ones beside it if asked for. */
+/** Starts a download with one peer with this script, and optional honest peers. */
 async function against(t: Test, script: PeerScript, { clock = new VirtualClock(), honest = 0 } = {}) {
   const peer = await scriptedPeer(t, made, script)
   const others = await Promise.all(Array.from({ length: honest }, () => scriptedPeer(t, made)))
@@ -14,7 +14,7 @@ async function against(t: Test, script: PeerScript, { clock = new VirtualClock()
   return { ...run(t, made, { peers, clock }), peer, clock, others, wire: await peer.connection() }
 }
 
-/** Requests that are made of a peer before it has given anything. */
+/** The requests that a peer gets before it has sent data. */
 const FIRST_BYTES = 4
 
 t.test('a peer that answers with another info-hash is dropped, and never counted as a peer', async t => {

@@ -1,4 +1,4 @@
-/** A program that uses tsdl: it has to compile wherever ours is installed. See consumers.test.ts. */
+/** A program that uses tsdl. It must compile in each project of consumers.test.ts. */
 import { createWriteStream } from 'node:fs'
 import { createServer } from 'node:http'
 import { pipeline } from 'node:stream/promises'

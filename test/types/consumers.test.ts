@@ -6,7 +6,7 @@ import t from 'tap'
 import type TypeScript from 'typescript'
 import { inProject, PROJECT_DIRECTORY } from '../helpers/project.ts'
 
-/** Returns the compiler's complaints about the project of a folder. */
+/** Returns the errors of the compiler for the project of a folder. */
 type Compile = (folder: string) => string | Promise<string>
 
 const OLDEST_PATH = inProject('test/types/compilers/node_modules/oldest')
@@ -60,7 +60,7 @@ function createProject(folder: string): string {
   return folder
 }
 
-/** The newest is a program of its own. It checks all files, those of TypeScript and of Node as well. */
+/** Runs the newest compiler, which is a separate program and checks all files, also those of TypeScript and of Node. */
 function compileWithNewest(folder: string): Promise<string> {
   const program = inProject('node_modules/typescript-7/bin/tsc')
   return new Promise(resolve => {
@@ -70,7 +70,7 @@ function compileWithNewest(folder: string): Promise<string> {
 
 /**
  * Compiles in this process with a compiler in JavaScript. It checks the program, our declarations and those that ours
- * refer to. To check the declarations of TypeScript and of Node takes it three times as long, and tells nothing of ours.
+ * refer to. The declarations of TypeScript and of Node would take three times as long, and do not concern us.
  */
 function compileHere(compiler: string, folder: string): string {
   const ts: typeof TypeScript = createRequire(import.meta.url)(compiler)

@@ -36,7 +36,7 @@ const look = (columns: number, more: Partial<TerminalLook> = {}): TerminalLook =
 const lineOf = (columns: number, name = STATUS_NAMES.plain, progress: Partial<Progress> = {}) =>
   renderStatuses([{ name, ...describeProgress({ ...FIRST_PROGRESS, ...progress }) }], look(columns))[0]!
 
-t.test('the live line by width: the more columns, the more it says', async t => {
+t.test('a wider terminal shows more fields in the live line', async t => {
   const rows: [number, string][] = [
     [20, 'ubuntu-24.…   45.0%'],
     [30, 'ubuntu-2…   45.0%  12.3 MiB/s'],
@@ -59,19 +59,22 @@ t.test('the live line by width: the more columns, the more it says', async t => 
     t.ok(wide.includes(part), part)
 })
 
-t.test('no line is wider than the terminal, and each names the torrent and its share', async t => {
-  for (const name of Object.values(STATUS_NAMES)) {
-    for (let columns = 20; columns <= 200; columns++) {
-      const line = lineOf(columns, name, { webSeeds: 1, peers: 1 })
-      t.ok(columnsOf(line) < columns, `${columns}: ${line}`)
-      t.ok(
-        line.startsWith([...new Intl.Segmenter().segment(name)][0]!.segment) && line.includes('45.0%'),
-        line,
-      )
+t.test(
+  'no line is wider than the terminal, and each has the name of the torrent and its percentage',
+  async t => {
+    for (const name of Object.values(STATUS_NAMES)) {
+      for (let columns = 20; columns <= 200; columns++) {
+        const line = lineOf(columns, name, { webSeeds: 1, peers: 1 })
+        t.ok(columnsOf(line) < columns, `${columns}: ${line}`)
+        t.ok(
+          line.startsWith([...new Intl.Segmenter().segment(name)][0]!.segment) && line.includes('45.0%'),
+          line,
+        )
+      }
     }
-  }
-  for (let columns = 1; columns < 20; columns++) t.ok(columnsOf(lineOf(columns)) < Math.max(2, columns))
-})
+    for (let columns = 1; columns < 20; columns++) t.ok(columnsOf(lineOf(columns)) < Math.max(2, columns))
+  },
+)
 
 t.test('the layout stays while numbers change', async t => {
   const at = (downSpeed: number, verified: number) =>
@@ -79,7 +82,7 @@ t.test('the layout stays while numbers change', async t => {
   t.equal(at(900, 100 * 1024), at(1023 * 1024, 99.9 * MiB))
 })
 
-t.test('1 peer is singular, and a name controls no terminal', async t => {
+t.test('1 peer is singular, and control characters in a name have no effect', async t => {
   t.match(lineOf(100, 'x', { peers: 1 }), / {2}1 peer {2}/)
   t.match(lineOf(100, 'x', { peers: 0 }), / 0 peers {2}/)
   t.match(lineOf(100, '\x1b[2J\nx'), /^\\u001b\[2J x /)
@@ -97,7 +100,7 @@ t.test('a sentence takes a second line, unless there is no row for it', async t 
   t.ok(renderStatuses([status], look(80, { color: true }))[1]?.startsWith('\x1b[2m'))
 })
 
-t.test('several torrents: a line each, as rows allow, and their sum', async t => {
+t.test('several torrents have a line each, as far as rows suffice, and a line with their sum', async t => {
   const torrents = [STATUS_NAMES.plain, STATUS_NAMES.wide, 'c'].map(name => ({
     name,
     ...describeProgress(FIRST_PROGRESS),
@@ -120,7 +123,7 @@ t.test('several torrents: a line each, as rows allow, and their sum', async t =>
   t.strictSame(renderStatuses([...torrents, sum], look(100, { rows: 1 })), ['and 3 more', 'all  1%'])
 })
 
-t.test('ASCII only, and colours', async t => {
+t.test('the line can be ASCII only, and can have colours', async t => {
   const [ascii] = renderStatuses(
     [{ name: STATUS_NAMES.plain, ...describeProgress(FIRST_PROGRESS) }],
     look(80, { unicode: false }),

@@ -31,21 +31,25 @@ t.test('a live line survives resizing, Ctrl-Z and fg, and Ctrl-C', { skip: NO_TM
   t.notMatch(ended.join('\n'), /█/)
 })
 
-t.test('a terminal that knows no size, and one that cannot redraw', { skip: NO_TMUX }, async t => {
-  t.testdir()
-  const terminal = new Tmux(t)
-  terminal.type(`stty cols 0 rows 0; ${SLOW_DEMO}`, 'Enter')
-  await terminal.waitFor(/^tsdl-demo\.bin .*█/)
-  terminal.type('C-c')
-  await terminal.waitFor(/^\$$/)
-  terminal.type(`clear; stty cols 80; NO_COLOR=1 ${SLOW_DEMO}`, 'Enter')
-  await terminal.waitFor(/^tsdl-demo\.bin .*█/)
-  t.notOk(terminal.styled.includes('\x1b['))
-  terminal.type('C-c')
-  await terminal.waitFor(/^\$$/)
-  const sent = terminal.record(join(t.testdirName, 'sent'))
-  terminal.type('clear; TERM=dumb tsdl demo --size 100K -o e', 'Enter')
-  await terminal.waitFor(/ verified in /)
-  await terminal.waitFor(/^sha256 /)
-  t.notOk(sent().includes('\x1b[?25l'), 'the cursor is never hidden, and nothing is drawn')
-})
+t.test(
+  'a live line fits a terminal without a size, and a terminal that cannot redraw gets none',
+  { skip: NO_TMUX },
+  async t => {
+    t.testdir()
+    const terminal = new Tmux(t)
+    terminal.type(`stty cols 0 rows 0; ${SLOW_DEMO}`, 'Enter')
+    await terminal.waitFor(/^tsdl-demo\.bin .*█/)
+    terminal.type('C-c')
+    await terminal.waitFor(/^\$$/)
+    terminal.type(`clear; stty cols 80; NO_COLOR=1 ${SLOW_DEMO}`, 'Enter')
+    await terminal.waitFor(/^tsdl-demo\.bin .*█/)
+    t.notOk(terminal.styled.includes('\x1b['))
+    terminal.type('C-c')
+    await terminal.waitFor(/^\$$/)
+    const sent = terminal.record(join(t.testdirName, 'sent'))
+    terminal.type('clear; TERM=dumb tsdl demo --size 100K -o e', 'Enter')
+    await terminal.waitFor(/ verified in /)
+    await terminal.waitFor(/^sha256 /)
+    t.notOk(sent().includes('\x1b[?25l'), 'the cursor is never hidden, and nothing is drawn')
+  },
+)

@@ -13,7 +13,7 @@ function optionOf(command: string, name: string): OptionDefinition {
   return options.find(option => option.name === name)!
 }
 
-t.test('a key at the top holds for all commands, a key in a table for one', async t => {
+t.test('a key at the top applies to all commands, and a key in a table to one', async t => {
   const file = open('up = "2M"\nmax-peers = 7\n\n[seed]\nup = 1000\n')
   t.strictSame(file.find('get', optionOf('get', 'up')), {
     value: 2 << 20,
@@ -96,7 +96,7 @@ t.test('an invalid file is an error with the file and the line', async t => {
   }
 })
 
-t.test('a line is that of the key, also after values of several lines', async t => {
+t.test('an error has the line of its key, also after values of several lines', async t => {
   const file = open(
     'peer = [ # two\n  "127.0.0.1:1",\n\n  "127.0.0.1:2",\n]\n\n# a comment\nbind = "::1"\nserve.http = "1"\n',
   )

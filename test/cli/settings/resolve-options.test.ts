@@ -34,7 +34,7 @@ t.test('within a source, the value for a command precedes the value for all', as
   t.equal(resolve({ text: 'up = 1\n[get]\nup = 9' }).up, 9)
 })
 
-t.test('variables: booleans, and lists separated by white space', async t => {
+t.test('a variable may be a boolean, or a list separated by white space', async t => {
   for (const text of ['0', 'false', 'No', 'off'])
     t.equal(resolve({ variables: { TSDL_DHT: text } }).dht, false)
   for (const text of ['1', 'true', 'Yes', 'on']) t.equal(resolve({ variables: { TSDL_DHT: text } }).dht, true)
@@ -49,7 +49,7 @@ t.test('variables: booleans, and lists separated by white space', async t => {
   t.equal(resolve({ variables: { TSDL_OUTPUT: 'x' } }).output, undefined, 'the name has several meanings')
 })
 
-t.test('a value excludes those of lower precedence that cannot go with it', async t => {
+t.test('a value excludes conflicting values of lower precedence', async t => {
   const text = '[get]\noutput = "d"\n[serve]\ntoken-file = "f"'
   t.match(resolve({ flags: { tar: true }, text }), { tar: true, output: undefined })
   t.match(resolve({ flags: { output: '-' }, text: '[get]\ntar = true' }), { tar: true, output: '-' })

@@ -14,11 +14,11 @@ const entry = pathToFileURL(inProject('dist/index.js'))
 export interface BlockRun {
   readonly code: number | null
   readonly stderr: string
-  /** The lines of `--json`; lines that are no JSON are left out. */
+  /** The lines of `--json`, without lines that are not JSON. */
   readonly events: readonly JsonEvent[]
 }
 
-/** One line of `--json`, with the fields that the tests look at. */
+/** One line of `--json`, with the fields that tests read. */
 export interface JsonEvent {
   readonly event: string
   readonly verified?: number
@@ -34,9 +34,9 @@ export interface JsonEvent {
 
 /** Options of a run besides its arguments. */
 export interface RunOptions {
-  /** A file that standard output is sent to, as the shell's `>` does. */
+  /** A file for standard output, as with `>` of a shell. */
   readonly to?: string
-  /** Called with each event as it comes; `true` kills the run with SIGKILL. */
+  /** Called with each event. If it returns true, the run is killed with SIGKILL. */
   readonly killWhen?: (event: JsonEvent) => boolean
 }
 
@@ -78,7 +78,7 @@ export async function runClient(
  */
 export const library = (): Promise<typeof import('../../../src/index.ts')> => import(entry.href)
 
-/** Options with which the library contacts no peers but those that are given. */
+/** Options with which the library contacts only the given peers. */
 const ALONE_COMMAND = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' }
 
 /** Downloads `content` to `dir` with the library. */

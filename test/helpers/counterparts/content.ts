@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 
 /** The content of a test: files below `dir`, their torrent, and their hashes. */
 export interface Content {
-  /** Holds the file, or the folder of files, called `name`. */
+  /** The directory with the file, or the folder of files, called `name`. */
   readonly dir: string
   readonly name: string
   /** Path of the .torrent. */
@@ -16,7 +16,7 @@ export interface Content {
   readonly files: readonly ContentFile[]
 }
 
-/** One file: its path below a download folder, and the hash that it must have there. */
+/** One file: its path below a download folder, and its expected hash. */
 export interface ContentFile {
   readonly path: string
   readonly length: number
@@ -25,7 +25,10 @@ export interface ContentFile {
 
 const PIECE_LENGTH = 256 * 1024
 
-/** Private, so that no client looks for more peers than the test names. No client gives metadata of private torrents. */
+/**
+ * Private, so that no client looks for other peers than those of the test. No client sends metadata of private
+ * torrents.
+ */
 type Openness = 'private' | 'public'
 
 /** One file of about `size` bytes, its last piece and last block both short. */
@@ -51,7 +54,7 @@ export function oddFiles(dir: string, size: number) {
   ])
 }
 
-/** The size that the tests share, in bytes; TSDL_INTEROP_SIZE=1073741824 is for a run by hand. */
+/** The size of the content of tests, in bytes. TSDL_INTEROP_SIZE=1073741824 is for a run by hand. */
 export function interopSize(most = Number.POSITIVE_INFINITY) {
   const { TSDL_INTEROP_SIZE: given } = process.env
   return given ? Number(given) : Math.min(32 << 20, most)
@@ -107,7 +110,7 @@ function makeContent(
   }
 }
 
-/** The same content by a torrent that names a tracker; its info-hash is the same. */
+/** The same content with a torrent that contains a tracker. The info-hash is the same. */
 export async function announcedAt(url: string, content: Content): Promise<Content> {
   const torrent = join(content.dir, 'announced.torrent')
   const plain = await readFile(content.torrent)
@@ -118,7 +121,7 @@ export async function announcedAt(url: string, content: Content): Promise<Conten
 
 type Value = number | string | Buffer | Value[] | { [key: string]: Value }
 
-/** An own bencoder of the tests, so that the codec of tsdl is not compared with itself. */
+/** A separate bencoder for tests, so that the codec of tsdl is not compared with itself. */
 function encode(value: Value): Buffer {
   if (typeof value === 'number') return Buffer.from(`i${value}e`)
   if (typeof value === 'string') return encode(Buffer.from(value))

@@ -1,5 +1,5 @@
 /**
- * Nodes of a DHT that know each other, to be run beside a test.
+ * A program that runs nodes of a DHT that know each other.
  *
  *     dht-nodes.ts HOST COUNT        prints a line of JSON, their ports, and ends when stdin does
  */

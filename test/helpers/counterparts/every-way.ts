@@ -8,25 +8,25 @@ import { scratch } from './process.ts'
 /** Downloads one file in each way: to a directory, to standard output, and with the library. */
 export async function fetchesOneFile(t: Test, content: Content, peers: readonly string[]) {
   const [file] = content.files
-  await t.test('to a folder', async t => {
+  await t.test('the command line downloads to a directory', async t => {
     const out = scratch(t)
     const { code, stderr } = await runClient(content, peers, ['-o', out, '-q'])
     t.equal(code, 0, stderr)
     t.strictSame(await differences(content, out), [])
   })
-  await t.test('to standard output', async t => {
+  await t.test('the command line downloads to standard output', async t => {
     const to = join(scratch(t), 'out')
     const { code, stderr } = await runClient(content, peers, ['-q'], { to })
     t.equal(code, 0, stderr)
     t.equal((await stat(to)).size, content.length)
     t.equal(await sha1Of(to), file?.sha1)
   })
-  await t.test('to a folder, with the library', async t => {
+  await t.test('the library downloads to a directory', async t => {
     const out = scratch(t)
     await fetchWithLibrary(content, peers, out)
     t.strictSame(await differences(content, out), [])
   })
-  await t.test('as a stream of the library', async t => {
+  await t.test('the library downloads as a stream', async t => {
     t.equal(await streamWithLibrary(content, peers), file?.sha1)
   })
 }

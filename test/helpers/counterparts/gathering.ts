@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { peersBody, type ScriptedReply, scriptedTracker } from '../tracker.ts'
 
-/** A tracker on loopback that answers once `count` clients have announced, with all of them: so all begin at once. */
+/** A tracker on loopback that answers when `count` clients have announced, so that all of them begin at once. */
 export async function gatheringTracker(t: Test, count: number) {
   const peers = new Map<number, string>()
   let gather = () => {}

@@ -5,7 +5,7 @@ import { seedWithLibtorrent } from './libtorrent.ts'
 import { scratch } from './process.ts'
 import { getWithTsdl, type ListeningTsdl } from './tsdl.ts'
 
-/** Seconds that its download takes: enough for most clients to start meanwhile. */
+/** Seconds of its download, in which most clients can start. */
 const RUN_SECONDS = 8
 
 /**
@@ -22,14 +22,14 @@ export async function slowGet(
   return getWithTsdl(t, content, scratch(t), [slow, ...peers], ['--seed-time', '60s'])
 }
 
-/** The same, once it has a third of the content. */
+/** The same, resolved when it has a third of the content. */
 export async function halfWay(t: Test, content: Content) {
   const tsdl = await slowGet(t, content)
   await tsdl.event(({ event, verified = 0 }) => event === 'progress' && verified > content.length / 3)
   return tsdl
 }
 
-/** Returns the progress that shows uploaded bytes while others were still missing. */
+/** Returns a progress event with uploaded bytes and missing bytes. */
 export function gaveHalfWay(tsdl: ListeningTsdl, content: Content): JsonEvent | undefined {
   return tsdl
     .events()

@@ -22,7 +22,7 @@ for index in range(int(count)):
         "enable_lsd": False,
         "enable_upnp": False,
         "enable_natpmp": False,
-        # All of us are on one machine, where ids do not go with addresses.
+        # All nodes are on one machine, where ids do not match addresses.
         "dht_restrict_routing_ips": False,
         "dht_restrict_search_ips": False,
         "dht_enforce_node_id": False,

@@ -27,10 +27,10 @@ session = lt.session({
     "enable_lsd": False,
     "enable_upnp": False,
     "enable_natpmp": False,
-    # Over TCP, and a downloader of ours does not have to speak uTP to be compared.
+    # TCP only, because tsdl, with which it is compared, has no uTP.
     "enable_outgoing_utp": False,
     "enable_incoming_utp": False,
-    # All our peers share 127.0.0.1.
+    # All peers share 127.0.0.1.
     "allow_multiple_connections_per_ip": True,
     "unchoke_slots_limit": 100 if rate else 500,
     "connections_limit": 5000,
@@ -41,7 +41,7 @@ session = lt.session({
     "alert_mask": alert.status_notification | alert.error_notification | alert.storage_notification,
 })
 if role == "leech":
-    # Encrypting towards a neighbour on loopback would only make the comparison unfair to libtorrent.
+    # Encryption would make the comparison unfair to libtorrent.
     session.apply_settings({"out_enc_policy": int(lt.enc_policy.pe_disabled)})
 if policy:
     levels = {"require": lt.enc_level.both, "require-rc4": lt.enc_level.rc4, "require-plaintext": lt.enc_level.plaintext}
@@ -51,7 +51,7 @@ if policy:
         "allowed_enc_level": int(levels[policy]),
     })
 if rate:
-    # Limits spare loopback until every address is put into the class that they hold for.
+    # Limits do not apply to loopback until every address is in the peer class that they apply to.
     everyone = lt.ip_filter()
     everyone.add_rule("0.0.0.0", "255.255.255.255", 1 << int(lt.session.global_peer_class_id))
     session.set_peer_class_filter(everyone)
@@ -71,7 +71,7 @@ if role == "seed":
         session.wait_for_alert(100)
         session.pop_alerts()
     print(session.listen_port(), flush=True)
-    # The parent process closes this pipe, or exits and thereby closes it.
+    # The parent process closes this pipe, also by its exit.
     sys.stdin.read()
 else:
     for peer in rest:

@@ -40,8 +40,8 @@ export async function seedWithLibtorrent(
 }
 
 /**
- * Downloads `content` to `dir` with libtorrent at the address `host`, from `peers` and those that its trackers name.
- * Returns its errors, '' for none.
+ * Downloads `content` to `dir` with libtorrent at the address `host`, from `peers` and those of its trackers. Returns
+ * its errors, '' for none.
  */
 export async function fetchWithLibtorrent(
   t: Test,

@@ -32,14 +32,14 @@ function wav(seconds: number): Buffer {
   return Buffer.concat([head, noise])
 }
 
-/** A file of which `tsdl serve` has no byte, and a seed on loopback that has all of it. */
+/** A file of which `tsdl serve` has no byte, and a seed on loopback that has the whole file. */
 export interface ServedMedia {
   readonly bytes: Buffer
-  /** Where it is served. */
+  /** The URL at which it is served. */
   readonly url: string
 }
 
-/** Seeds a WAV and serves it, each by a process of its own. @param args more for `tsdl serve` */
+/** Seeds a WAV and serves it, each in a separate process. @param args additional arguments of `tsdl serve` */
 export async function serveMedia(t: Test, args: readonly string[] = []): Promise<ServedMedia> {
   const dir = scratch(t)
   const bytes = wav(MEDIA_FILE.seconds)

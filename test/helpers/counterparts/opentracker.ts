@@ -9,7 +9,7 @@ import { freePort } from './ready.ts'
 // It has no option that prints its version, but --help exits with 0.
 export const noOpentracker = without('opentracker', '-h')
 
-/** Starts opentracker for these torrents and no others. Returns `127.0.0.1:PORT`, where it serves HTTP and UDP. */
+/** Starts opentracker for these torrents and no others. Returns `127.0.0.1:PORT`, at which it serves HTTP and UDP. */
 export async function startOpentracker(t: Test, infoHashes: readonly Uint8Array[]) {
   const dir = scratch(t)
   // It changes its root to this folder and its user to an unprivileged one, which must be able to read the list.

@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { startProgram } from './process.ts'
 
 const ALONE_COMMAND = ['unshare', '--net', '--map-root-user']
-/** Two ends of one cable, each an interface that knows multicast, and addresses that are not loopback. */
+/** Two interfaces joined by a cable, which support multicast, with addresses that are not loopback. */
 const PREPARE_COMMANDS = [
   'ip link set lo up',
   'ip link add a0 type veth peer name b0',
@@ -16,7 +16,7 @@ const PREPARE_COMMANDS = [
   ],
 ].join(' && ')
 
-/** Why a test that needs one is skipped, or `false`. */
+/** The reason to skip tests that need a network, or `false`. */
 export const noNetwork =
   (spawnSync(ALONE_COMMAND[0]!, [...ALONE_COMMAND.slice(1), 'sh', '-c', PREPARE_COMMANDS]).status !== 0 ||
     spawnSync('nsenter', ['--version']).status !== 0) &&

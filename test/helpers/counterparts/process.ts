@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 
-/** A program that was started for a test, and its output since. */
+/** A program that was started for a test, and its output. */
 export interface Running {
   readonly child: ChildProcess
   said(): string
@@ -14,7 +14,7 @@ export interface Running {
 // The kernel ends the program when the test is killed, which no handler in the test could do.
 const leash = spawnSync('setpriv', ['--version']).status === 0 ? ['setpriv', '--pdeathsig', 'KILL'] : []
 
-/** Starts a program that runs as long as `t`: it is killed at the teardown, also if the test failed. */
+/** Starts a program that is killed at the teardown of `t`, also if the test failed. */
 export function startProgram(t: Test, command: readonly string[]): Running {
   const [program = '', ...args] = [...leash, ...command]
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
@@ -30,10 +30,10 @@ export function startProgram(t: Test, command: readonly string[]): Running {
   return { child, said: () => said }
 }
 
-/** A fresh folder that is removed with `t`. */
+/** Creates a folder that is removed at the end of `t`. */
 export function scratch(t: Test) {
   const dir = mkdtempSync(join(tmpdir(), 'tsdl-interop-'))
-  // Called before any program is started in it, so it runs after the program has been stopped.
+  // Teardowns run in reverse order, so this one runs after a program in the folder was stopped.
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   return dir
 }

@@ -18,7 +18,7 @@ export async function freePort() {
 }
 
 /**
- * Waits until a seed answers for `content` and claims to have all of it: an open port does not show that the torrent
+ * Waits until a seed answers for `content` and claims to have all of it. An open port does not show that the torrent
  * was added and its files were found.
  * @returns its address, HOST:PORT
  */
@@ -56,7 +56,7 @@ export async function listens(seed: Running, port: number) {
 async function hasEverything(port: number, content: Content) {
   const socket = connect(port, '127.0.0.1')
   socket.setTimeout(1000, () => socket.destroy())
-  // No reserved bit is set, so a plain bitfield is all that may follow.
+  // No reserved bit is set, so only a plain bitfield can follow.
   const hello = [
     Buffer.from('\x13BitTorrent protocol'),
     Buffer.alloc(8),

@@ -37,7 +37,7 @@ for (let index = 0; index < 9; index++) {
 
 mkdirSync(join(dir, 'torrents'))
 writeFileSync(join(dir, 'torrents', 'shared.torrent'), shared.bytes)
-// It gets saved nodes as of an earlier run, because with one node alone it takes a minute to find the others.
+// It gets saved nodes like those of an earlier run, because with only one node it takes a minute to find the others.
 const known = encodePeers4(nodes.map(node => ({ host: OUR_ADDRESS, port: node.port()! })))
 writeFileSync(join(dir, 'dht.dat'), encode({ id: Buffer.alloc(20, 'transmission'), nodes: known }))
 const daemon = spawn(

@@ -1,6 +1,6 @@
 /**
- * A transmission seed that a DHT of ours knows of, and tsdl with nothing but its magnet link and one node of that DHT.
- * Transmission takes no node at 127.x, so this runs where 10.9.0.1 to 10.9.0.3 are addresses of this machine.
+ * A transmission seed that is announced in a DHT of ours, and tsdl with only its magnet link and one node of that DHT.
+ * Transmission accepts no node at 127.x, so this runs where 10.9.0.1 to 10.9.0.3 are addresses of this machine.
  *
  *     transmission-magnet.ts DIR        ends, printing a line of JSON, when all has come, or when stdin ends
  */
@@ -35,7 +35,7 @@ for (let index = 0; index < NODE_COUNT; index++) {
 
 mkdirSync(join(dir, 'torrents'))
 writeFileSync(join(dir, 'torrents', 'content.torrent'), readFileSync(content.torrent))
-// It gets saved nodes as of an earlier run, because with one node alone it takes a minute to find the others.
+// It gets saved nodes like those of an earlier run, because with only one node it takes a minute to find the others.
 const known = encodePeers4(nodes.map(node => ({ host: OUR_ADDRESS, port: node.port()! })))
 writeFileSync(join(dir, 'dht.dat'), encode({ id: Buffer.alloc(20, 'transmission'), nodes: known }))
 const daemon = spawn(
@@ -50,7 +50,7 @@ const daemon = spawn(
 process.stdin.on('end', () => process.exit(1)).resume()
 process.on('exit', () => daemon.kill('SIGKILL'))
 
-// It announces itself when it has verified what it has.
+// It announces itself when it has verified its files.
 let announced = false
 while (!announced) {
   await nodes.at(-1)!.lookup(infoHash, { found: () => (announced = true) })

@@ -31,7 +31,7 @@ export async function seedWithTransmission(t: Test, content: Content, more: read
   return `127.0.0.1:${port}`
 }
 
-/** The files that transmission writes of `content`: it creates no empty files. */
+/** Returns the files of `content` that transmission writes. It creates no empty files. */
 export function asTransmissionWrites(content: Content): Content {
   return { ...content, files: content.files.filter(({ length }) => length > 0) }
 }
@@ -47,8 +47,8 @@ export async function leechWithTransmission(
   more: readonly string[] = [],
 ) {
   const { daemon, port, rpcPort } = await start(t, content, dir, more)
-  // It is asked over its RPC: a probe of ours would come from the address of its peers, and it drops the second
-  // connection of an address.
+  // Its RPC is used, because a probe would come from the address of its peers, and it drops the second connection of an
+  // address.
   await waitForMissing(daemon, rpcPort, left => left === content.length)
   return leeching(daemon, port, rpcPort)
 }
@@ -66,7 +66,7 @@ export async function leechLinkWithTransmission(t: Test, link: string, dir: stri
 function leeching(daemon: Running, port: number, rpcPort: number) {
   return {
     address: `127.0.0.1:${port}`,
-    /** Resolves once it is complete and has ended, because only then all bytes are in its files. */
+    /** Resolves when it is complete and has ended, because only then all bytes are in its files. */
     async finished() {
       await waitForMissing(daemon, rpcPort, left => left === 0)
       daemon.child.kill('SIGTERM')
@@ -104,7 +104,7 @@ interface Reply {
 async function ask(rpcPort: number, method: string, args: object): Promise<Reply> {
   const url = `http://127.0.0.1:${rpcPort}/transmission/rpc`
   const body = JSON.stringify({ method, arguments: args })
-  // The first answer is a refusal that names the session.
+  // The first answer is an error with the id of the session.
   const session = (await fetch(url)).headers.get('x-transmission-session-id') ?? ''
   const headers = { 'x-transmission-session-id': session }
   const reply = await fetch(url, { method: 'POST', headers, body })
@@ -129,8 +129,8 @@ async function start(t: Test, content: Content | undefined, dir: string, more: r
 }
 
 /**
- * The name under which it looks for metadata for other peers. If the file existed at its start, it would not check the
- * content.
+ * Returns the name of the file from which it reads metadata for other peers. If the file existed at its start, it would
+ * not check the content.
  */
 export function torrentName({ infoHash }: Pick<Content, 'infoHash'>): string {
   return `${infoHash.toString('hex')}.torrent`

@@ -8,7 +8,7 @@ import { type Running, startProgram } from './process.ts'
 
 const cli = inProject('dist/cli.js')
 
-/** A run of the command line beside the test. */
+/** A run of the command line during a test. */
 export interface Tsdl extends Running {
   /** All events of `--json` so far. */
   events(): JsonEvent[]
@@ -26,7 +26,7 @@ export interface ListeningTsdl extends Tsdl {
 
 /**
  * Starts the built command line with `--json` and these arguments; without the DHT, unless nodes are named, and without LSD.
- * @param network what to begin its command with, that it runs in a network of its own: there LSD is on
+ * @param network a prefix of its command, with which it runs in a separate network, where LSD is on
  */
 export function startTsdl(t: Test, args: readonly string[], network: readonly string[] = []): Tsdl {
   const running = startProgram(t, [
@@ -37,7 +37,7 @@ export function startTsdl(t: Test, args: readonly string[], network: readonly st
     '--json',
   ])
   const { child, said } = running
-  // What follows the last line break is a line still to come.
+  // The text after the last line break is an incomplete line.
   const events = () =>
     said()
       .split('\n')
@@ -61,7 +61,7 @@ export function startTsdl(t: Test, args: readonly string[], network: readonly st
   return { ...running, events, event, ended }
 }
 
-/** Starts `tsdl seed` on `content`, at loopback and with no tracker unless `args` say otherwise. */
+/** Starts `tsdl seed` of `content`, on loopback and without a tracker, unless `args` override that. */
 export function seedWithTsdl(
   t: Test,
   content: Pick<Content, 'torrent' | 'dir'>,
@@ -70,7 +70,7 @@ export function seedWithTsdl(
   return listening(startTsdl(t, ['seed', content.torrent, content.dir, '--bind', '127.0.0.1', ...args]))
 }
 
-/** Starts `tsdl get` of `content` from `peers` alone, at loopback, into `dir`. */
+/** Starts `tsdl get` of `content` from only `peers`, on loopback, into `dir`. */
 export function getWithTsdl(
   t: Test,
   content: Content,

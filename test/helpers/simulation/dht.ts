@@ -8,23 +8,23 @@ import { RANDOM_SEED } from '../random-seed.ts'
 import { VirtualClock } from '../virtual-clock.ts'
 import { SimulatedUdp } from './udp.ts'
 
-/** What a lookup came to, and how long it took in virtual ms. */
+/** The result of a lookup, and its duration in virtual ms. */
 export interface Looked extends DhtLookupResult {
   readonly peers: PeerAddress[]
-  /** When the first peer was known; Infinity if none was. */
+  /** The time of the first peer; Infinity for none. */
   readonly first: number
   readonly took: number
 }
 
 export const DHT_PORT = 6881
 
-/** Many nodes on a simulated network, each at a global address in a network of its own. */
+/** Many nodes on a simulated network, each at a global address in its own network. */
 export class SimulatedDht {
   readonly clock = new VirtualClock({ patience: 25_000 })
   readonly random: () => number
   readonly udp: SimulatedUdp
   readonly nodes: Dht[] = []
-  /** The same seed, the same run. */
+  /** The seed of all random numbers. The same seed gives the same run. */
   readonly seed: number
 
   constructor(seed: number) {
@@ -35,14 +35,14 @@ export class SimulatedDht {
 
   randomBytes = (size: number): Buffer => Buffer.from(Array.from({ length: size }, () => this.random() * 256))
 
-  /** The IPv4 and the IPv6 address of the node of that number. */
+  /** Returns the IPv4 and the IPv6 address of a node. */
   hosts(index: number): [string, string] {
     return [`20.${index >> 8}.${index & 255}.7`, canonicalHost(`2600:db8:${index.toString(16)}::7`)]
   }
 
   /**
-   * A new node, not started; the first of all is where the others begin.
-   * It has been here before, so its id goes with its address, unless a `state` is given.
+   * Creates a node that is not started. The others bootstrap from the first one. Its id is valid for its address, as in
+   * a later run, unless a `state` is given.
    */
   join(options: DhtOptions = {}, families = 1): Dht {
     const hosts = this.hosts(this.nodes.length).slice(0, families)
@@ -57,7 +57,7 @@ export class SimulatedDht {
     return node
   }
 
-  /** So many nodes, started one after the other. */
+  /** Starts `count` nodes, one after the other. */
   async grow(count: number, options: DhtOptions = {}, families = 1): Promise<void> {
     for (let index = 0; index < count; index++) {
       await this.join(options, families).start()
@@ -66,7 +66,7 @@ export class SimulatedDht {
     await this.clock.run({ for: 10_000 })
   }
 
-  /** One lookup, run to its end. */
+  /** Runs one lookup to its end. */
   async look(node: Dht, infoHash: Uint8Array, announce?: { port: number }): Promise<Looked> {
     const peers: PeerAddress[] = []
     const begun = this.clock.now()
@@ -88,7 +88,7 @@ export class SimulatedDht {
   }
 }
 
-/** Runs a test on its own network, and checks that no socket or timer remains. */
+/** Runs a test on its own network, and checks that no socket or timer is left. */
 export function onNetwork(name: string, run: (t: Test, net: SimulatedDht) => Promise<void>): void {
   t.test(`${name} (SEED=${RANDOM_SEED})`, async t => {
     const net = new SimulatedDht(RANDOM_SEED)

@@ -2,11 +2,11 @@ import type { Clock } from '../../../src/ports/clock.ts'
 import type { Lane, Link, Segment } from './link.ts'
 import { allocate, SEGMENT_BYTES } from './memory.ts'
 
-/** Maximum bytes that are under way or wait to be read: the receive buffer. With the latency it limits the rate. */
+/** Maximum bytes that are in flight or wait to be read: the receive buffer. With the latency it limits the rate. */
 export const WINDOW_BYTES = 262_144
 /** The share of segments that are cut within a message. The behaviour must not depend on it. */
 const CUT_RATIO = 1 / 16
-/** Bytes of a packet. Each packet may be lost. */
+/** Bytes of a packet, which is lost or delivered as a whole. */
 const PACKET_BYTES = 1460
 const EMPTY_BUFFER = Buffer.alloc(0)
 
@@ -19,7 +19,7 @@ export interface Route {
   readonly down: Link
   /** Milliseconds, one way. */
   readonly latency: number
-  /** Share of packets that are lost, and milliseconds at most that a segment takes longer. */
+  /** Share of lost packets, and maximum additional milliseconds of a segment. */
   readonly loss: number
   readonly jitter: number
   /** True if bytes that arrive now are delivered. */
@@ -27,20 +27,23 @@ export interface Route {
   sent(bytes: number): void
 }
 
-/** The members of one side of a connection that the network uses. */
+/** One side of a connection, as the network uses it. */
 export interface Endpoint {
   arrive(segment: Segment): void
-  /** The other side knows nothing of this connection. */
+  /** The other side has reset the connection. */
   reset(): void
 }
 
-/** One direction of a connection: send buffer, uplink, latency, downlink; in order, and none lost for good unless cut. */
+/**
+ * One direction of a connection: send buffer, uplink, latency, downlink. Bytes arrive in order, and all of them unless
+ * the connection is cut.
+ */
 export class Flow {
   readonly #route: Route
   readonly #source: Endpoint
   readonly #uplane: Lane
   readonly #downlane: Lane
-  /** The bytes to send, in the memory of the sender, and how many of the first were sent. */
+  /** The bytes to send, in the memory of the sender, and the number of sent bytes of the first chunk. */
   #chunks: Uint8Array[] = []
   #offset = 0
   #queued = 0
@@ -50,7 +53,7 @@ export class Flow {
   #end: 'fin' | 'rst' | undefined
   #ended = false
   readonly #arrived: Segment[] = []
-  /** When the last segment arrives: none overtakes it. */
+  /** The time at which the last segment arrives. No segment overtakes another. */
   #arrivesAt = 0
 
   constructor(route: Route, source: Endpoint, target: Endpoint) {
@@ -68,8 +71,8 @@ export class Flow {
   }
 
   /**
-   * Sends bytes. Calls `left` when they have left; their memory may change then. Not called before the last write has
-   * left.
+   * Sends bytes. Calls `left` when they have left, after which their memory may change. Must not be called before the
+   * last write has left.
    */
   write(chunks: Uint8Array[], left: (error?: Error) => void): void {
     this.#chunks = chunks
@@ -80,14 +83,14 @@ export class Flow {
     else this.#lastLeft()
   }
 
-  /** Ends the direction. Calls `left` when the end has left. */
+  /** Ends this direction. Calls `left` when the end has left. */
   finish(left: () => void): void {
     this.#left = left
     this.#conclude('fin')
   }
 
   /**
-   * The sender is gone. What it wrote is still sent, as the system does, unless it is a reset.
+   * Handles the end of the sender. Its written bytes are still sent, as by an operating system, except after a reset.
    * @returns the writes that waited for their bytes to leave, which may not have left
    */
   abandon(end: 'fin' | 'rst'): ((error?: Error) => void) | undefined {
@@ -99,20 +102,20 @@ export class Flow {
     return left
   }
 
-  /** The receiver is gone. @returns true if bytes wait that will never leave */
+  /** Handles the end of the receiver. @returns true if waiting bytes will never leave */
   break(): boolean {
     this.#drop()
     this.#ended = true
     return this.#left !== undefined
   }
 
-  /** The receiver has read this many bytes, so there is room for as many. */
+  /** Makes room for as many bytes as the receiver has read. */
   consumed(bytes: number): void {
     this.#outstanding -= bytes
     if (this.#queued > 0) this.#route.up.enter(this.#uplane)
   }
 
-  /** The receiver is gone, and resets a sender that continues. */
+  /** Makes the receiver, which has ended, reset a sender that continues. */
   refuse(): void {
     const { clock, latency } = this.#route
     clock.setTimeout(() => {
@@ -179,7 +182,10 @@ export class Flow {
     segment.left?.()
   }
 
-  /** The time from a segment's last byte to its arrival. What is lost is sent again after a round trip, or two. */
+  /**
+   * Returns the time from a segment's last byte to its arrival. A lost packet is sent again after one or two round
+   * trips.
+   */
   #delay({ bytes }: Segment): number {
     const { jitter, latency, loss, random } = this.#route
     let delay = latency

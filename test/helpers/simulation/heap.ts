@@ -2,7 +2,7 @@
 export interface Ranked {
   at: number
   order: number
-  /** Where the heap keeps it; -1 while it is in none. */
+  /** Its position in the heap; -1 while it is in none. */
   slot: number
 }
 

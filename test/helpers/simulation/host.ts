@@ -11,11 +11,11 @@ export interface HostOptions {
   readonly up?: number
   /** Bytes per second, shared fairly by its connections. @default unlimited */
   readonly down?: number
-  /** Milliseconds one way to a host with the same; between two hosts it is half of each. @default 0 */
+  /** Milliseconds one way to a host with the same latency. Between two hosts it is half of the sum. @default 0 */
   readonly latency?: number
-  /** Share of its packets that are lost, and sent again a round trip later: 0 to below 1. @default 0 */
+  /** Share of its packets that are lost and sent again a round trip later, from 0 to below 1. @default 0 */
   readonly loss?: number
-  /** Milliseconds at most that a segment takes longer, one way. @default 0 */
+  /** Maximum additional milliseconds of a segment, one way. @default 0 */
   readonly jitter?: number
 }
 
@@ -25,7 +25,7 @@ interface ConnectOptions {
   readonly onread?: OnRead
 }
 
-/** The first port for listeners that ask for any port. */
+/** The first port for listeners that request port 0. */
 const FIRST_PORT = 49_152
 
 /** One machine on a simulated network, with stand-ins for `net.connect` and `net.createServer`. */
@@ -39,11 +39,11 @@ export class Host {
   readonly up: Link
   readonly down: Link
   readonly listening = new Map<number, SimulatedServer>()
-  /** Bytes that it has sent. */
+  /** Bytes that this host has sent. */
   sent = 0
-  /** Bytes that it has sent to each address. */
+  /** Bytes that this host has sent, by address. */
   readonly sentTo = new Map<string, number>()
-  /** Cuts it off: no bytes from or to it arrive. */
+  /** Disconnects the host: no bytes from or to it arrive. */
   unplugged = false
   readonly #network: SimulatedNetwork
   #ports = 0
@@ -60,7 +60,7 @@ export class Host {
     this.jitter = jitter
     this.up = new Link(network.clock, up)
     this.down = new Link(network.clock, down)
-    // the only place where they are taken for Node's own
+    // the only place that treats them as functions of Node
     this.connect = this.#connect.bind(this) as unknown as typeof net.connect
     this.createServer = this.#createServer.bind(this) as unknown as typeof net.createServer
   }
@@ -70,7 +70,7 @@ export class Host {
     this.unplugged = true
   }
 
-  /** A port without a listener. */
+  /** Returns a port without a listener. */
   free(): number {
     for (;;) {
       const port = FIRST_PORT + (this.#ports++ % (65_536 - FIRST_PORT))
@@ -101,7 +101,7 @@ export class Host {
       return socket
     }
     const route = this.#route(there)
-    /** A packet without data. */
+    /** Sends a packet without data. */
     const say = (what: () => void) =>
       clock.setTimeout(() => {
         if (route.open()) what()

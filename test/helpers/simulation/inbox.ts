@@ -1,9 +1,9 @@
 import { recycle } from './memory.ts'
 
-/** The bytes that have arrived at a socket and were not read. */
+/** The bytes that have arrived at a socket and are unread. */
 export class Inbox {
   readonly #unread: Buffer[] = []
-  /** How much of the first has been read. */
+  /** The number of read bytes of the first chunk. */
   #offset = 0
 
   get empty(): boolean {
@@ -14,12 +14,12 @@ export class Inbox {
     this.#unread.push(bytes)
   }
 
-  /** The next bytes, as they came. */
+  /** Returns the next chunk as it arrived. */
   shift(): Buffer {
     return this.#unread.shift()!
   }
 
-  /** Moves as many bytes as there are, or have room, into `buffer`. @returns how many */
+  /** Moves as many bytes as possible into `buffer`. @returns the number of bytes */
   read(buffer: Uint8Array): number {
     let filled = 0
     while (filled < buffer.length && !this.empty) {

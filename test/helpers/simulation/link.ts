@@ -3,33 +3,33 @@ import { Heap, type Ranked } from './heap.ts'
 
 /** A segment: the bytes that a link carries at once. */
 export interface Segment {
-  /** Memory of its own; empty when it only says that this was the end. */
+  /** Its bytes, in separate memory; empty for only an end. */
   readonly bytes: Buffer
-  /** The sender has said its last, or has thrown the connection away. */
+  /** The end of the sender: after its last byte, or by a reset. */
   readonly end?: 'fin' | 'rst' | undefined
-  /** Called once it has left the sender. */
+  /** Called when it has left the sender. */
   readonly left?: (() => void) | undefined
 }
 
 /** The state of one flow at a link. */
 export interface Lane extends Ranked {
-  /** Where its share stands after what it sent last, in bytes on the link's own scale. */
+  /** Its virtual finish time after its last segment, in bytes (start-time fair queueing). */
   finish: number
-  /** The next segment, if one may be sent now. */
+  /** Returns the next segment, if one may be sent now. */
   take(): Segment | undefined
   carried(segment: Segment): void
 }
 
 /**
- * One direction of a host's access: a rate, shared fairly in bytes by the lanes that have something to send
- * (start-time fair queueing: round robin, but ends of messages cost no whole turn).
- * One timer while it is busy, none while idle.
+ * One direction of the link of a host: a rate, shared fairly in bytes by the lanes that have data (start-time fair
+ * queueing: like round robin, but a short segment costs no whole turn). There is one timer while it is busy, none while
+ * it is idle.
  */
 export class Link {
   readonly #clock: Clock
   readonly #rate: number
   readonly #lanes = new Heap<Lane>()
-  /** Where the share of the lane stands that was served last. */
+  /** The virtual start time of the lane that was served last. */
   #share = 0
   #order = 0
   #timer: Timer | undefined
@@ -48,13 +48,13 @@ export class Link {
     return this.#rate === Number.POSITIVE_INFINITY
   }
 
-  /** Notes that a lane has something to send. Idempotent. */
+  /** Registers a lane that has data to send. Idempotent. */
   enter(lane: Lane): void {
     if (lane.slot >= 0) return
     lane.at = Math.max(this.#share, lane.finish)
     lane.order = ++this.#order
     this.#lanes.push(lane)
-    // never at once: what is written at one instant goes out together
+    // not at once, so that bytes written at the same instant are sent together
     if (!this.#serving) this.#timer ??= this.#clock.setTimeout(() => this.#serve(), 0)
   }
 

@@ -1,6 +1,6 @@
 import type { Storage } from '../../../src/storage/storage.ts'
 
-/** A torrent's bytes in memory. Complete peers share one copy, as nothing writes to it. */
+/** The bytes of a torrent in memory. Complete peers share one copy, because nothing writes to it. */
 export class MemoryStorage implements Storage {
   readonly #bytes: Uint8Array
 

@@ -1,17 +1,17 @@
-/** The most bytes that a link carries for one flow before it is another's turn: a block of 16 KiB and its head. */
+/** Maximum bytes of one segment: a block of 16 KiB and its header. */
 export const SEGMENT_BYTES = 16_384 + 13
 
-/** Below this, Node's own pool is as fast. */
+/** Below this size the pool of Node is as fast. */
 const SMALL_BYTES = 4096
 const spare: ArrayBuffer[] = []
 
-/** Memory for a segment. Fresh memory for each costs more than all else that the network does. */
+/** Returns memory for a segment. New memory for each segment would cost more than the rest of the simulation. */
 export function allocate(length: number): Buffer {
   if (length < SMALL_BYTES) return Buffer.allocUnsafe(length)
   return Buffer.from(spare.pop() ?? new ArrayBuffer(SEGMENT_BYTES), 0, length)
 }
 
-/** Gives back memory of `allocate` that is no longer referenced. */
+/** Returns memory of `allocate` that is no longer referenced to the pool. */
 export function recycle({ buffer, length }: Buffer): void {
   if (length >= SMALL_BYTES) spare.push(buffer as ArrayBuffer)
 }

@@ -6,47 +6,49 @@ import { Wire } from '../scripted-peer.ts'
 import type { VirtualClock } from '../virtual-clock.ts'
 import type { Host } from './host.ts'
 
-/** The treatment of one request in place of an answer. */
+/** The handling of one request instead of a normal answer. */
 export type Fault =
   | { readonly kind: 'serve' | 'refuse' | 'drop' | 'duplicate' }
-  /** It answers so many ms later, after what follows. */
+  /** It answers this many milliseconds later, after later requests. */
   | { readonly kind: 'late'; readonly ms: number }
 
 /** A temporary behaviour of a peer. */
 export interface Spell {
-  /** In ms after the connection was made, and for how long. */
+  /** Its start in ms after the connection was made, and its duration in ms. */
   readonly at: number
   readonly ms: number
-  /** `silence` keeps the queue and sends nothing; `choke` drops it; `chokeAndServe` chokes and serves it all the same. */
+  /**
+   * `silence` keeps the queue and sends nothing; `choke` drops the queue; `chokeAndServe` chokes, and serves the queue.
+   */
   readonly kind: 'silence' | 'choke' | 'chokeAndServe'
 }
 
 export interface Manners {
   /** Speaks the fast extension: answers every request with a block or a reject. */
   readonly fast: boolean
-  /** What it says about its queue, if it says anything (BEP 10). */
+  /** The `reqq` of its extended handshake (BEP 10); undefined for none. */
   readonly reqq: number | undefined
-  /** How many requests it takes in fact; more are rejected, or dropped without the fast extension. */
+  /** The actual length of its queue. Further requests are rejected, or dropped without the fast extension. */
   readonly queue: number
-  /** Milliseconds for a block. */
+  /** Milliseconds per block. */
   readonly pace: number
   /** True to serve the queue in another order. */
   readonly shuffled: boolean
   /** True to remove cancelled requests. */
   readonly cancels: boolean
-  /** What it does with its requests, the n-th first to last. After them it is honest. */
+  /** The handling of its first requests, in order. Later requests are answered normally. */
   readonly faults: readonly Fault[]
   readonly spells: readonly Spell[]
 }
 
 const PEER_PORT = 6881
 
-/** A seed with scripted behaviour, which is honest in the end. */
+/** A seed with scripted behaviour, which behaves normally in the end. */
 export class ModelPeer {
   readonly address: PeerAddress
   /** Connections that were made to it. */
   connections = 0
-  /** When it sent each block, in virtual ms, and how many requests it got. */
+  /** The times at which it sent blocks, in virtual ms, and the number of requests. */
   readonly served: number[] = []
   asked = 0
   readonly #clock: VirtualClock
@@ -68,7 +70,7 @@ export class ModelPeer {
       .listen({ port: PEER_PORT })
   }
 
-  /** The longest time in which it sent nothing between two blocks, in virtual ms. */
+  /** Returns the longest time between two sent blocks, in virtual ms. */
   get longestPause(): number {
     return Math.max(...this.served.slice(1).map((at, before) => at - this.served[before]!))
   }

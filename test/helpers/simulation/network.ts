@@ -4,11 +4,13 @@ import type { SimulatedSocket } from './socket.ts'
 
 export interface NetworkOptions {
   readonly clock: Clock
-  /** Numbers from 0 to below 1: where the stream is cut into reads. The same numbers, the same run. */
+  /**
+   * A source of random numbers from 0 to below 1, which cut the stream into reads. The same numbers give the same run.
+   */
   readonly random: () => number
 }
 
-/** Hosts that reach each other in virtual time, each behind an access of its own rate and latency. */
+/** Hosts that are connected in virtual time, each by a link with its own rate and latency. */
 export class SimulatedNetwork {
   readonly clock: Clock
   readonly random: () => number
@@ -31,7 +33,7 @@ export class SimulatedNetwork {
     return host
   }
 
-  /** From now on no bytes between these two arrive, and neither side gets an error. */
+  /** Cuts the connection of two hosts: no bytes between them arrive, and neither side gets an error. */
   partition(a: Host, b: Host): void {
     for (const [from, to] of [
       [a, b],
@@ -42,12 +44,12 @@ export class SimulatedNetwork {
     }
   }
 
-  /** True if bytes from one host reach the other. */
+  /** Returns true if bytes from one host reach the other. */
   joins(a: Host, b: Host): boolean {
     return !a.unplugged && !b.unplugged && !this.#apart.get(a)?.has(b)
   }
 
-  /** Returns the number of open sockets: 0 if none was left open. */
+  /** Returns the number of open sockets. */
   get open(): number {
     return this.#open.size
   }

@@ -7,7 +7,7 @@ import type { SimulatedSocket } from './socket.ts'
 export interface Ports {
   readonly address: string
   readonly listening: Map<number, SimulatedServer>
-  /** A port without a listener. */
+  /** Returns a port without a listener. */
   free(): number
 }
 
@@ -18,9 +18,9 @@ export interface ServerEvents {
   close: []
 }
 
-/** What `net.createServer` gives, on a simulated host. */
+/** A server as returned by `net.createServer`, on a simulated host. */
 export class SimulatedServer extends EventEmitter<ServerEvents> {
-  /** More than so many connections are accepted and ended at once. */
+  /** Maximum connections; further ones are accepted and ended at once. */
   maxConnections = Number.POSITIVE_INFINITY
   readonly #clock: Clock
   readonly #ports: Ports
@@ -58,7 +58,10 @@ export class SimulatedServer extends EventEmitter<ServerEvents> {
     return this
   }
 
-  /** The remote address as its sockets show it: one that listens at `::` shows IPv4 addresses mapped into IPv6. */
+  /**
+   * Returns the remote address as sockets of this server show it. A server at `::` shows IPv4 addresses mapped into
+   * IPv6.
+   */
   shows(address: string): string {
     return this.#address?.address === '::' && !address.includes(':') ? `::ffff:${address}` : address
   }
@@ -77,7 +80,7 @@ export class SimulatedServer extends EventEmitter<ServerEvents> {
     socket.start()
   }
 
-  /** Accepts no more; `close` follows once the last connection has closed. */
+  /** Stops accepting connections. `close` is emitted when the last connection has closed. */
   close(done?: (error?: Error) => void): this {
     if (!this.#address) {
       const error = Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' })

@@ -5,20 +5,20 @@ import type { Endpoint, Flow } from './flow.ts'
 import { Inbox } from './inbox.ts'
 import type { Segment } from './link.ts'
 
-/** A place to read into, as `net.connect` takes it. */
+/** Memory to read into, as an option of `net.connect`. */
 export interface OnRead {
   readonly buffer: Uint8Array | (() => Uint8Array)
-  /** @returns false to be read no further, until `resume` */
+  /** @returns false to stop reading until `resume` */
   callback(length: number, buffer: Uint8Array): boolean
 }
 
 type Waiter = (error?: Error | null) => void
 
 /**
- * One side of a simulated connection: what `net.Socket` shows of itself, on Node's own Duplex.
+ * One side of a simulated connection: the interface of `net.Socket`, on the Duplex of Node.
  *
- * What it does at its ends is what Linux does: `destroy` sends what was written and an end, or a reset if
- * something was left unread; a later write to it gets ECONNRESET. No callback is called from within a call.
+ * Its ends behave as on Linux. `destroy` sends the written bytes and an end, or a reset if bytes are unread. A later
+ * write to it gets ECONNRESET. No callback is called synchronously.
  */
 export class SimulatedSocket extends Duplex implements Endpoint {
   connecting = true
@@ -31,13 +31,13 @@ export class SimulatedSocket extends Duplex implements Endpoint {
   #buffer: Uint8Array | undefined
   #outgoing: Flow | undefined
   #incoming: Flow | undefined
-  /** What was to be sent before there was a connection. */
+  /** The write before the connection was made. */
   #early: { readonly send: () => void; readonly done: Waiter } | undefined
   readonly #unread = new Inbox()
   #reading = false
-  /** The end has arrived, and then been read. */
+  /** `arrived` when the end has arrived, then `read`. */
   #end: 'arrived' | 'read' | undefined
-  /** The other side is gone; the next read or write reports it. */
+  /** True if the other side has ended; the next read or write reports it. */
   #reset = false
   #resetting = false
   #timer: Timer | undefined
@@ -51,7 +51,7 @@ export class SimulatedSocket extends Duplex implements Endpoint {
     this.#nextBuffer()
   }
 
-  /** The connection is made. */
+  /** Handles the new connection. */
   open(remote: Address, outgoing: Flow, incoming: Flow): void {
     this.connecting = false
     this.remoteAddress = remote.address
@@ -70,7 +70,7 @@ export class SimulatedSocket extends Duplex implements Endpoint {
     this.start()
   }
 
-  /** Begins to read, unless it is paused. */
+  /** Starts to read, unless it is paused. */
   start(): void {
     if (!this.destroyed && !this.isPaused()) this.read(0)
   }
@@ -104,7 +104,7 @@ export class SimulatedSocket extends Duplex implements Endpoint {
     return this.destroy()
   }
 
-  // with `onread`, as in net.Socket, these start and stop the reading itself: nothing is kept to flow
+  // with `onread`, as in net.Socket, these start and stop the reads, and nothing is buffered
 
   override read(size?: number) {
     if (this.#onread) this.#startReading()
@@ -150,7 +150,7 @@ export class SimulatedSocket extends Duplex implements Endpoint {
     const waiting = this.#outgoing?.abandon(end) ?? this.#early?.done
     this.#early = undefined
     this.#unread.clear()
-    // last, as what it fails with is not the reason
+    // last, because its error is not the reason
     if (waiting) this.once('close', () => waiting(failure('write', 'ECANCELED')))
     done(error)
   }
@@ -175,7 +175,7 @@ export class SimulatedSocket extends Duplex implements Endpoint {
     }, 0)
   }
 
-  /** One read, as the system would do it; the next is another event, so that promises run in between. */
+  /** Performs one read, as the system does. The next read is another event, so that promises settle in between. */
   #readOnce(): void {
     if (!this.#reading || this.destroyed) return
     if (!this.#unread.empty) {
@@ -203,7 +203,10 @@ export class SimulatedSocket extends Duplex implements Endpoint {
     return going
   }
 
-  /** Asked once ahead of the connection, and after each read; as before if there is none. */
+  /**
+   * Asks for the next memory, once before the connection and after each read. Without an answer the last one is used
+   * again.
+   */
   #nextBuffer(): void {
     const buffer = this.#onread?.buffer
     this.#buffer = (typeof buffer === 'function' ? buffer() : buffer) || this.#buffer

@@ -14,7 +14,7 @@ import { MemoryStorage } from './memory-storage.ts'
 import { SimulatedNetwork } from './network.ts'
 
 export interface SwarmSpec {
-  /** The same seed, the same run. */
+  /** The seed of all random numbers. The same seed gives the same run. */
   readonly seed: number
   readonly pieces: number
   /** Bytes. @default 16 KiB */
@@ -22,20 +22,20 @@ export interface SwarmSpec {
 }
 
 export interface MemberSpec extends HostOptions {
-  /** Has all from the start. @default false */
+  /** True if it has all pieces from the start. @default false */
   readonly complete?: boolean
-  /** The torrent's own options of these names, in bytes a second. @default no limit */
+  /** The options of the torrent with these names, in bytes per second. @default no limit */
   readonly limitUp?: number | ByteLimit
   readonly limitDown?: number | ByteLimit
-  /** The torrent's own options of these names. */
+  /** The options of the torrent with these names. */
   readonly memory?: number
   readonly loopLoad?: LoopLoad
   readonly maxPeers?: number
-  /** Milliseconds: the torrent's own option. @default never */
+  /** The option of the torrent, in milliseconds. @default never */
   readonly timeout?: number
-  /** Its time. @default that of the swarm */
+  /** Its clock. @default that of the swarm */
   readonly clock?: Clock
-  /** Of the torrent and of its listener. @default theirs */
+  /** The encryption mode of the torrent and of its listener. @default their default */
   readonly encryption?: Encryption
   /** True to exchange peers. @default false: the test decides which peers know each other */
   readonly pex?: boolean
@@ -43,9 +43,9 @@ export interface MemberSpec extends HostOptions {
   readonly peers?: readonly PeerAddress[]
 }
 
-/** Where every member listens. */
+/** The port of every member. */
 const PEER_PORT = 6881
-/** Milliseconds one way, unless said otherwise: a round trip of 40. */
+/** The default latency in milliseconds one way: a round trip of 40 ms. */
 const LATENCY_MS = 20
 
 /** One whole client of a simulated swarm. */
@@ -55,12 +55,12 @@ export interface Member {
   readonly torrent: Torrent
   readonly listener: Listener
   readonly storage: MemoryStorage
-  /** When it began and when it had all, in virtual ms. */
+  /** The times of its start and its completion, in virtual ms. */
   startedAt: number
   doneAt: number
 }
 
-/** Whole clients on a simulated network, all of one torrent. */
+/** Whole clients of one torrent on a simulated network. */
 export class SimulatedSwarm {
   readonly clock = new VirtualClock({ patience: 60_000 })
   readonly network: SimulatedNetwork
@@ -83,13 +83,13 @@ export class SimulatedSwarm {
     return this.made.metainfo.length
   }
 
-  /** A machine with an address of its own network: no two are allowed the same pieces (BEP 6). */
+  /** Creates a host with an address in its own network, so that the allowed pieces of each differ (BEP 6). */
   host({ latency = LATENCY_MS, ...options }: HostOptions = {}): Host {
     const at = this.network.hosts.size
     return this.network.host(`10.${at >> 8}.${at & 255}.1`, { latency, ...options })
   }
 
-  /** A client that begins with `start`. */
+  /** Creates a client, which starts with `start`. */
   join({
     complete = false,
     limitUp,
@@ -151,7 +151,7 @@ export class SimulatedSwarm {
     return member
   }
 
-  /** Begins with these, all at once. @param members @default all */
+  /** Starts members at once. @param members @default all */
   async start(members: readonly Member[] = this.members): Promise<void> {
     let listening = 0
     for (const { listener } of members) void listener.listen().then(() => listening++)
@@ -162,12 +162,12 @@ export class SimulatedSwarm {
     }
   }
 
-  /** Lets time pass until these have all. @param most virtual ms, after which it is a failure */
+  /** Advances the virtual time until these members are complete. @param most virtual ms, after which it fails */
   finish(members: readonly Member[], most = 3_600_000): Promise<void> {
     return this.clock.run({ until: () => members.every(({ torrent }) => torrent.complete), for: most })
   }
 
-  /** Ends all, and waits until nothing is left. */
+  /** Ends all members, and waits until nothing is left open. */
   async close(): Promise<void> {
     for (const { torrent, listener } of this.members) {
       void torrent.close()

@@ -5,24 +5,24 @@ import { type Address, failure } from './failure.ts'
 
 export interface SimulatedUdpOptions {
   readonly clock: Clock
-  /** Numbers from 0 to below 1. The same numbers, the same run. */
+  /** A source of random numbers from 0 to below 1. The same numbers give the same run. */
   readonly random: () => number
-  /** Milliseconds one way, at least and at most: a datagram may overtake another. @default 20 to 60 */
+  /** Minimum and maximum milliseconds one way. A datagram may overtake another. @default 20 to 60 */
   readonly latency?: readonly [number, number]
 }
 
 interface Machine {
-  /** Cuts it off: no datagram from or to it arrives. */
+  /** Disconnects the machine: no datagram from or to it arrives. */
   unplugged: boolean
 }
 
 /** Machines that send each other datagrams in virtual time. Datagrams can be lost, reordered, observed and forged. */
 export class SimulatedUdp {
-  /** Which part of all datagrams is lost, 0 to 1. */
+  /** The share of all datagrams that is lost, from 0 to 1. */
   loss = 0
   /** Datagrams that were sent. */
   sent = 0
-  /** Sees every datagram as it is sent. */
+  /** Called with every datagram when it is sent. */
   tap: ((from: Address, to: Address, bytes: Buffer) => void) | undefined
   readonly #clock: Clock
   readonly #random: () => number
@@ -37,7 +37,7 @@ export class SimulatedUdp {
     this.#latency = latency
   }
 
-  /** A machine with one address of each family that is given, and its stand-in for `dgram.createSocket`. */
+  /** Creates a machine with one address of each given family, and its stand-in for `dgram.createSocket`. */
   machine(...addresses: string[]): typeof dgram.createSocket {
     for (const address of addresses) this.#machines.set(address, { unplugged: false })
     const create = ({ type }: dgram.SocketOptions) => {
@@ -47,19 +47,19 @@ export class SimulatedUdp {
     return create as unknown as typeof dgram.createSocket
   }
 
-  /** The machine at this address, to pull its cable. */
+  /** Returns the machine at an address, so that a test can disconnect it. */
   at(address: string): Machine {
     const machine = this.#machines.get(address)
     if (!machine) throw new Error(`no machine is at ${address}; make it with machine()`)
     return machine
   }
 
-  /** How many sockets are open: 0 when nothing was left behind. */
+  /** Returns the number of open sockets. */
   get open(): number {
     return this.#sockets.size
   }
 
-  /** Delivers a datagram from any address, also one without a host. */
+  /** Delivers a datagram from any address, also one without a machine. */
   inject(from: Address, to: Address, bytes: Uint8Array): void {
     this.#clock.setTimeout(() => this.#deliver(from, to, Buffer.from(bytes)), 1)
   }
@@ -92,7 +92,7 @@ export class SimulatedUdp {
   }
 }
 
-/** What stands in for a dgram socket: as much of it as is used. */
+/** A stand-in for a dgram socket, with the members that are used. */
 class SimulatedDatagrams extends EventEmitter {
   readonly #network: SimulatedUdp
   readonly #host: string | undefined

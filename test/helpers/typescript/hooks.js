@@ -1,6 +1,6 @@
 /**
- * Loader hooks that erase the types of a TypeScript file. The compiler checks them: `npm run types`. What was erased once
- * is kept in node_modules/.cache, by the hash of the file's text, as hundreds of processes load the same files.
+ * Loader hooks that erase the types of a TypeScript file. The compiler checks types: `npm run types`. The result is
+ * kept in node_modules/.cache by the hash of the file's text, because hundreds of processes load the same files.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'

@@ -13,7 +13,7 @@ interface Given extends Partial<Omit<Situation, 'evidence'>>, Partial<Omit<Evide
   readonly shares?: Partial<Evidence['shares']>
 }
 
-/** A download at 1 MiB/s from two of four peers, except for what is given. */
+/** A download at 1 MiB/s from two of four peers, with the given changes. */
 function bottleneck({ peers, shares, ...given }: Given = {}) {
   const evidence: Evidence = {
     ...{ seconds: 2, rate: 1 << 20, webSeeds: 0, availability: 3.5 },
@@ -235,7 +235,7 @@ t.test(
   },
 )
 
-t.test('it says what each tracker answered, and how many nodes the DHT has', async t => {
+t.test('the diagnosis has the answer of each tracker, and the number of nodes of the DHT', async t => {
   const error = new DiscoveryError('ERR_TRACKER', 'tracker http://a/announce: connection refused')
   const trackers = [
     { name: 'http://a/announce', state: 'failing' as const, error },
@@ -259,7 +259,7 @@ t.test('it says what each tracker answered, and how many nodes the DHT has', asy
   t.equal(explainNoPeers(sources as never), 'no peers are known, neither to us nor to the DHT (1 node)')
 })
 
-t.test('times have units', async t => {
+t.test('times in sentences have units', async t => {
   t.strictSame([0.2, 17.6, 999, 1500, 12_345].map(millisecondsOf), [
     '1 ms',
     '18 ms',

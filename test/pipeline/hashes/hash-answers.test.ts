@@ -153,7 +153,7 @@ t.test('random ranges get a proven answer of the right length, or none', async t
 
 t.test('a peer that gets a block of a piece has its leaves later, where others are rejected', async t => {
   const pieceLength = 512 * BLOCK_BYTES
-  // equal pieces, so that the tree is made of one of them
+  // the pieces are equal, so that the tree is made from one of them
   const leaf = sha256(Buffer.alloc(BLOCK_BYTES))
   const node = nodeOver(Buffer.concat(Array.from({ length: 512 }, () => leaf)), 0, 9)
   const layer = Buffer.concat(Array.from({ length: 18 }, () => node))

@@ -42,7 +42,7 @@ function setup(count: number) {
   return { requests, peers, wrong, pass }
 }
 
-t.test('one peer is asked, and its right answer is used', async t => {
+t.test('one peer gets the request, and its valid answer is used', async t => {
   const { requests, peers } = setup(1)
   const first = requests.fetch({ range: all, expected: root })
   t.equal(requests.fetch({ range: all, expected: root }), first, 'it is not asked for twice')
@@ -142,7 +142,7 @@ t.test('only peers that can know and that are free are asked', async t => {
   await answer
 })
 
-t.test('a question ends at its deadline, and with all others', async t => {
+t.test('a request ends at its deadline, and at the end of all requests', async t => {
   const { requests, pass } = setup(0)
   const due = requests.fetch({ range: all, expected: root, deadline: 5000 })
   const open = requests.fetch({ range: half(0), expected: root })

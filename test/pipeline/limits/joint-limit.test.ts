@@ -8,7 +8,7 @@ import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
 const owner = {}
 
-/** Takes 1,000 bytes at a time, and returns the bytes of so many milliseconds. */
+/** Takes 1,000 bytes at a time. Returns the bytes of `ms` milliseconds. */
 async function bytesIn(limit: ByteLimit, clock: VirtualClock, ms: number): Promise<number> {
   let bytes = 0
   let ticket: object | undefined
@@ -47,7 +47,7 @@ t.test('the lower one of two limits holds', async t => {
   }
 })
 
-t.test('an ask is taken back from whichever limit it waits for', async t => {
+t.test('a request is cancelled at the limit for which it waits', async t => {
   const clock = new VirtualClock()
   for (const [first, second] of [
     [1, 1e9],
@@ -69,7 +69,7 @@ t.test('an ask is taken back from whichever limit it waits for', async t => {
   t.equal(clock.pending, 0)
 })
 
-t.test('a rate that changes holds at once, for asks that wait too', async t => {
+t.test('a changed rate applies at once, also to requests that wait', async t => {
   const clock = new VirtualClock()
   const limit = new RateLimit({ clock })
   t.equal(limit.isUnlimited, true)
@@ -96,7 +96,7 @@ t.test('a rate that changes holds at once, for asks that wait too', async t => {
 })
 
 t.test(
-  'what waits for a limit that is replaced goes on at the new one, and can be cancelled there',
+  'requests that wait for a replaced limit continue at the new one, and can be cancelled there',
   async t => {
     const clock = new VirtualClock()
     const slow = new RateLimit({ rate: 1, clock })

@@ -6,7 +6,7 @@ import { RateShare } from '../../../src/pipeline/limits/rate-share.ts'
 import { WaitTime } from '../../../src/streams/wait-time.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
-t.test('a wait is counted once, from its begin to its end', async t => {
+t.test('a wait is counted once, from its start to its end', async t => {
   const wait = new WaitTime()
   t.equal(wait.read(50), 0)
   wait.set(true, 100)
@@ -17,7 +17,7 @@ t.test('a wait is counted once, from its begin to its end', async t => {
   t.equal(wait.read(1000), 60)
 })
 
-t.test('the time in which reads wait for a limit is measured, whatever the limit is made of', async t => {
+t.test('the time in which reads wait for a limit is measured for every kind of limit', async t => {
   const clock = new VirtualClock()
   const limit = new RateLimit({ clock })
   const metered = new MeteredLimit(new JointLimit(new RateShare(limit), new RateLimit({ clock })), clock)

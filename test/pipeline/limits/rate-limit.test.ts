@@ -7,7 +7,7 @@ import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 
 const KIB_BYTES = 1024
 
-/** Peers that ask again as soon as they are granted; what each was granted. */
+/** Runs peers that request again as soon as they are granted. Returns the bytes that each was granted. */
 function greedy(limit: RateLimit, peers: number, bytes: () => number, late = false): number[] {
   const got = Array<number>(peers).fill(0)
   const ask = (peer: number) => {
@@ -31,7 +31,7 @@ t.test('over ten seconds the rate is kept to five percent, however many peers sh
       for (const late of [false, true]) {
         const clock = new VirtualClock()
         const limit = new RateLimit({ rate, clock })
-        // a twentieth of a second at most: the last ask alone must not be the five percent
+        // at most a twentieth of a second, so that the last request alone does not exceed the five percent
         const got = greedy(limit, peers, () => Math.min(64 * KIB_BYTES, rate / 100), late)
         await clock.advance(10_000)
         const what = `${limit.granted} bytes at ${rate} a second with ${peers} peers`
@@ -49,10 +49,10 @@ t.test('peers that request all the time get equal shares', async t => {
       const clock = new VirtualClock()
       const limit = new RateLimit({ rate, clock })
       const bytes = Math.min(64 * KIB_BYTES, rate / 100)
-      // the burst is for the first request
+      // the first request gets the burst
       limit.take(rate / 4, () => {})
       const got = greedy(limit, peers, () => bytes)
-      // time for forty asks of each, so that one more or less is no matter
+      // time for forty requests of each, so that one more or less does not matter
       await clock.advance(((40 * peers * bytes) / rate) * 1000)
       const mean = sum(got) / peers
       for (const bytes of got) {
@@ -130,7 +130,7 @@ t.test(
         for (const [to, after] of seen) {
           if (to < from) continue
           const fair = ((to - from) * rate) / 1000
-          // a timer waits for a whole millisecond, so that much may be late
+          // timers have a resolution of a millisecond, so a grant may be late by one
           if (after - before > fair + most || after - before < fair - 64 * KIB_BYTES - (rate * 2) / 1000) {
             t.fail(`${after - before} bytes in ${to - from} ms at ${rate} a second, seed ${seed}`)
           }
@@ -201,7 +201,7 @@ t.test(
     t.equal(clock.pending, 1, 'one timer for all that wait')
     t.equal(limit.waiting, 2)
     await clock.advance(5000)
-    // 250 - 1250 is paid after 1000 ms; another 100, less what the millisecond brought, after 100 more
+    // 250 - 1250 is paid after 1000 ms, and another 100, less the tokens of one millisecond, after 100 more
     t.same(granted, [
       ['a', 0],
       ['b', 1001],

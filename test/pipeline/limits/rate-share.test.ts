@@ -3,7 +3,7 @@ import { RateLimit } from '../../../src/pipeline/limits/rate-limit.ts'
 import { RateShare } from '../../../src/pipeline/limits/rate-share.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
-/** A peer that asks again as soon as it is granted; counts its bytes. */
+/** A peer that requests again as soon as it is granted, and counts its bytes. */
 function greedyPeer(share: RateShare, bytes: number) {
   const peer = { granted: 0 }
   const ask = () => {
@@ -28,7 +28,7 @@ t.test(
     const [few, many] = [new RateShare(common), new RateShare(common)]
     const one = greedyPeer(few, 10_000)
     const nine = Array.from({ length: 9 }, () => greedyPeer(many, 5_000))
-    await clock.advance(1000) // the burst goes to the peer that asks first
+    await clock.advance(1000) // the first peer gets the burst
     for (const peer of [one, ...nine]) peer.granted = 0
     await clock.advance(10_000)
     const ofMany = nine.reduce((sum, { granted }) => sum + granted, 0)

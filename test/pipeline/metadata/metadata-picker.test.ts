@@ -3,7 +3,7 @@ import { METADATA_PIECE } from '../../../src/codec/metadata.ts'
 import { MetadataPicker } from '../../../src/pipeline/metadata/metadata-picker.ts'
 import { growth, PROPORTIONAL_RATIO } from '../../helpers/growth.ts'
 
-/** Fetches so many pieces from one peer, and not the last one. @returns in which order they were asked for */
+/** Fetches `count` pieces from one peer, except the last one. @returns the order in which they were requested */
 function fetchPieces(pieces: number): number[] {
   const picker = new MetadataPicker<string>({ maxSize: 2 ** 30, matches: () => true })
   picker.addPeer('peer', (pieces + 1) * METADATA_PIECE)

@@ -11,7 +11,7 @@ const encoded = (message: Message) => {
   return bytes
 }
 
-/** How many of `count` messages have come out of a framer after each of these times, in ms. */
+/** Returns how many of `count` messages a framer has passed on after each of these times, in ms. */
 async function paced(message: Message, count: number, times: readonly number[], pieceCount = 1000) {
   const clock = new VirtualClock()
   let consumed = 0

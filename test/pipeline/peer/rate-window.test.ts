@@ -3,7 +3,7 @@ import { RateWindow } from '../../../src/pipeline/peer/rate-window.ts'
 
 const BLOCK_BYTES = 16384
 
-/** Lets blocks come at a rate (blocks a second), each after `wait` ms, for `ms`. @returns the time */
+/** Delivers blocks at a rate (blocks per second), each after `wait` ms, for `ms`. @returns the time */
 function feed(window: RateWindow, rate: number, wait: number, from: number, ms: number): number {
   const step = 1000 / rate
   let now = from

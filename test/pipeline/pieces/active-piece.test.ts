@@ -5,13 +5,13 @@ import { ActivePiece, chooseLateness } from '../../../src/pipeline/pieces/active
 import type { Request, Requester } from '../../../src/streams/peer/requester.ts'
 import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 
-/** What of a requester an active piece knows. */
+/** The properties of a requester that an active piece reads. */
 function peer(...pieces: number[]) {
   const bits = new Bitfield(4)
   for (const index of pieces) bits.add(index)
   const asked = new Map<number, number>()
   const cancelled: number[] = []
-  /** Pieces that it has and does not give. */
+  /** Pieces that it has and does not serve. */
   const refused = new Set<number>()
   const requester = {
     bits,
@@ -24,7 +24,7 @@ function peer(...pieces: number[]) {
 
 function setup(alone?: Requester) {
   const piece = new ActivePiece(new PieceBuffer(1, 3 * BLOCK_LENGTH + 5), () => {}, alone)
-  /** Lets a peer take blocks, of those that are free or of those that are late. */
+  /** Lets a peer take free or late blocks. */
   const take = ({ requester, asked }: ReturnType<typeof peer>, most: number, now = 0, patience?: number) => {
     const taken: Request[] = []
     if (patience === undefined) piece.take(requester, most, now, taken)
@@ -134,10 +134,10 @@ t.test('before the endgame a block is late only after a longer time, as it may b
     for (let now = 0; ; now += 100) if (takes(now, hurry)) return now
   }
   for (const [of, own, soon, later] of [
-    [100, 1000, 500, 1500], // overdue, after the least that is waited for
+    [100, 1000, 500, 1500], // overdue, after the minimum wait
     [1000, 1000, 2000, 4000], // overdue
-    [4000, 1000, 500, 1500], // the peer that is asked now is faster
-    [4000, 1800, 500, 16_000], // not so much sooner that it is worth it
+    [4000, 1000, 500, 1500], // the other peer is faster
+    [4000, 1800, 500, 16_000], // not enough sooner to be requested twice
   ] as const) {
     usual(a, of)
     usual(b, own)

@@ -25,7 +25,7 @@ function leavesOf(bytes: Uint8Array): Buffer {
   return Buffer.concat(leaves)
 }
 
-/** A piece with blocks that `giver` sent. */
+/** Returns a piece with blocks that `giver` sent. */
 function pieceOf(index: number, bytes: Uint8Array = bytesOf(index)) {
   const piece = new PieceBuffer(index, bytes.length)
   const put = (block: number, giver: unknown = 'a', wrong = false) => {
@@ -36,7 +36,7 @@ function pieceOf(index: number, bytes: Uint8Array = bytesOf(index)) {
   return { piece, put }
 }
 
-/** A verifier with a peer that sends these leaves. */
+/** Creates a verifier with a peer that sends these leaves. */
 function setup(t: Test, fetchLeaves = async (index: number) => leavesOf(bytesOf(index)), hashes = trees) {
   const blocks = new BlockVerification(hashes, { fetchLeaves })
   const stage = new Verifier({ hashes, blocks, onCorrupt: piece => corrupt.push(piece) })

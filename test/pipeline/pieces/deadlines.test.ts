@@ -6,7 +6,7 @@ import { Cursors } from '../../../src/pipeline/pieces/cursors.ts'
 import { Deadlines } from '../../../src/pipeline/pieces/deadlines.ts'
 import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 
-/** Deadlines after a second in which `count` pieces came to rest. */
+/** Creates deadlines after a second in which `count` pieces were stored. */
 function paced(cursors: Cursors, count: number): Deadlines {
   const deadlines = new Deadlines(cursors)
   deadlines.update(0)

@@ -34,7 +34,7 @@ class Model {
     return this.priorities[index]! > 0
   }
 
-  /** Those of the highest priority among these. */
+  /** Returns the pieces of the highest priority among these. */
   urgent(pieces: readonly number[]): number[] {
     const highest = Math.max(...pieces.map(index => this.priorities[index]!))
     return pieces.filter(index => this.priorities[index] === highest)
@@ -48,7 +48,7 @@ class Model {
     return this.all(index => this.wanted(index) && !this.begun.has(index) && !this.done.has(index))
   }
 
-  /** Peers that have a piece; seeds count for all alike. */
+  /** Returns the number of peers that have a piece. A seed adds one to every piece. */
   count(index: number): number {
     return [...this.peers.values()].filter(bits => bits.has(index)).length
   }
@@ -64,7 +64,10 @@ class Model {
     return this.urgent(this.candidates.filter(index => bits.has(index)))[0] ?? -1
   }
 
-  /** What readers at these places come to first, each no further than `ahead`; those that are equally near in any order. */
+  /**
+   * Returns the pieces that readers at these positions need first, each within `ahead`, in any order for equal
+   * distances.
+   */
   near(bits: Bitfield, readers: readonly { at: number; end: number }[], ahead: number): number[] {
     const theirs = this.candidates.filter(index => bits.has(index))
     for (let distance = 0; distance < ahead; distance++) {
@@ -84,7 +87,7 @@ type Step = readonly [
   chance: number,
 ]
 
-/** Many, so that peers become seeds by them. */
+/** Many haves, so that peers become seeds. */
 const gains = Array<'gain'>(8).fill('gain')
 const sizes = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 20 }))
 
@@ -111,7 +114,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 80, size: 'max' },
 )
 
-/** Does one step to both. What cannot happen, as leaving without having come, is passed over. */
+/** Applies one step to both. Impossible steps, such as the departure of an unknown peer, are skipped. */
 function apply(picker: Picker, model: Model, [name, peer, at, chance]: Step): void {
   const index = at % model.size
   const bits = model.peers.get(peer)
@@ -147,7 +150,7 @@ function apply(picker: Picker, model: Model, [name, peer, at, chance]: Step): vo
   } else if (name === 'select') {
     for (let piece = 0; piece < model.size; piece++) {
       if (random() < 0.5) model.priorities[piece] = Math.floor(random() * 4) as PiecePriority | 0
-      if (model.priorities[piece] === 0) model.begun.delete(piece) // the scheduler gives it up
+      if (model.priorities[piece] === 0) model.begun.delete(piece) // as the scheduler does
     }
     picker.setPriorities(piece => model.priorities[piece]!)
   }

@@ -77,7 +77,7 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, trust 
       for (const message of messages) requester.write(message)
       await settle()
     }
-    /** Sends these blocks, by default all that are waited for. */
+    /** Sends these blocks, by default all requested ones. */
     const give = async (names = [...waiting]) => {
       for (const name of names) {
         const [index = 0, block = 0] = name.split(':').map(Number)
@@ -101,7 +101,7 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, trust 
     }
     return { requester, sent, waiting, state, tell, give, leave }
   }
-  /** Brings what is whole to rest. */
+  /** Stores the complete pieces. */
   const rest = async () => {
     for (const piece of whole.splice(0)) scheduler.finishPiece(piece)
     await settle()
@@ -480,7 +480,7 @@ t.test(
   },
 )
 
-/** A slow peer, a reader of the piece that it was asked for first, and the reject of that piece. */
+/** Runs a slow peer, a reader of the first piece that it was requested, and a reject of that piece. */
 async function rejectForReader(t: Test, quick: boolean) {
   const cursors = new Cursors(8)
   const { scheduler, peer, time, rest } = setup({ pieces: 200, blocks: 1, admitted: 20, cursors })

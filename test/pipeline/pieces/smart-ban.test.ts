@@ -6,7 +6,7 @@ import { noise } from '../../helpers/metainfo.ts'
 
 const content = noise(3 * BLOCK_LENGTH + 100, 1)
 
-/** A whole piece, its blocks from these givers; names in capitals give wrong bytes. */
+/** Returns a whole piece with blocks from these givers. Givers with names in capitals send wrong bytes. */
 function piece(givers: string, index = 0): PieceBuffer {
   const piece = new PieceBuffer(index, content.length)
   ;[...givers].forEach((giver, block) => {

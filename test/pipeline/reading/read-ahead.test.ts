@@ -10,7 +10,7 @@ const BLOCK_BYTES = 16384
 const CHUNK_BYTES = 4 * BLOCK_BYTES
 const PIECE_BYTES = 8 * BLOCK_BYTES
 
-/** Stored bytes, of which each read is counted. */
+/** A storage that records each read. */
 function setup(length = 4 * PIECE_BYTES) {
   const stored = Buffer.alloc(length)
   for (let block = 0; block * BLOCK_BYTES < length; block++) stored.fill(block % 251, block * BLOCK_BYTES)

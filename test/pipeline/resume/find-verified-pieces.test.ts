@@ -9,7 +9,7 @@ const { metainfo, content } = makeTorrent({
   pieceLength: PIECE_LENGTH,
 })
 
-/** What is found where `bytes` are, by a record that vouches for these pieces, and what was read for it. */
+/** Returns the pieces that are found in `bytes` with a record of these pieces, and the pieces that were read. */
 async function find(trusted: Iterable<number>, sample: number[], bytes: Buffer = content) {
   const bits = new Bitfield(metainfo.pieceCount)
   for (const index of trusted) bits.add(index)

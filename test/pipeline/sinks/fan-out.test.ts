@@ -20,13 +20,13 @@ const content = noise(300_000, 9)
 const broken = (code: string) => Object.assign(new Error(code), { code })
 
 interface SourceOptions {
-  /** Fails when it is asked for the byte there. */
+  /** The position at which a read fails. */
   readonly failsAt?: number
   readonly lend?: boolean
   readonly chunk?: number
 }
 
-/** A reader of `content` that reuses released memory; `out` is how much is lent. */
+/** Creates a reader of `content` that reuses released memory. `out` is the number of lent bytes. */
 function source({ failsAt = Number.POSITIVE_INFINITY, lend = false, chunk = 10_000 }: SourceOptions = {}) {
   const state = { out: 0, most: 0, taken: 0 }
   const reader = new FileReader({
@@ -52,7 +52,9 @@ function source({ failsAt = Number.POSITIVE_INFINITY, lend = false, chunk = 10_0
   return { reader, state }
 }
 
-/** A sink of Node or of streamx, that answers each write when `pace` resolves; what it took and how it ended. */
+/**
+ * Creates a sink of Node or streamx that answers each write when `pace` resolves, and records its bytes and its end.
+ */
 function sink(kind: 'node' | 'streamx', pace: () => Promise<unknown> = async () => {}, failsAt = Infinity) {
   const got: Buffer[] = []
   const heard: string[] = []
@@ -81,7 +83,7 @@ function sink(kind: 'node' | 'streamx', pace: () => Promise<unknown> = async () 
   return { stream, heard, taken, bytes: () => Buffer.concat(got) }
 }
 
-/** As `fanOut`, with temporary files on memfs; what is left there comes with the results. */
+/** Calls `fanOut` with temporary files on memfs. Returns the results, and the files that are left. */
 async function settled(
   reader: Parameters<typeof fanOut>[0],
   destinations: Destination[],

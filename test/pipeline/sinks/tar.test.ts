@@ -25,7 +25,7 @@ import { type PeerScript, scriptedPeer } from '../../helpers/scripted-peer.ts'
 import { leavesNothing, OFFLINE_OPTIONS } from '../../helpers/swarm.ts'
 import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 
-/** The archive of a made torrent, its bodies in chunks of at most `most` bytes. */
+/** Returns the archive of a made torrent, with bodies in chunks of at most `most` bytes. */
 async function archived(files: readonly FileSpec[], options: Partial<TarOptions> = {}, most = 65536) {
   const torrent = makeTorrent({ files, multiFile: true })
   const parts: Uint8Array[] = []
@@ -45,13 +45,13 @@ function bodiesOf({ metainfo, content }: { metainfo: Metainfo; content: Buffer }
 }
 
 interface Unpacked {
-  /** By path; a symlink as `-> where`. */
+  /** Contents by path; a symlink as `-> target`. */
   readonly files: Map<string, Buffer | string>
   readonly executable: string[]
   readonly stderr: string
 }
 
-/** What a program makes of an archive that comes through a pipe. */
+/** Unpacks an archive that a program reads from a pipe. */
 async function unpack(archive: Buffer, command = 'tar'): Promise<Unpacked> {
   const directory = await mkdtemp(join(tmpdir(), 'tsdl-tar-'))
   try {
@@ -173,7 +173,7 @@ t.test(
     const once = await archived(kinds)
     const again = await archived(kinds, {}, 100)
     t.ok(once.archive.equals(again.archive))
-    // If this changes, the checksums of users change: note it in the changelog.
+    // A change of it changes checksums of users, and belongs in the changelog.
     t.equal(createHash('sha1').update(once.archive).digest('hex'), '46f084f49b2ca21d84ad42f431d3a2d4656ec8a6')
   },
 )
@@ -204,7 +204,7 @@ t.test('a file over 8 GiB has its length in a pax header', async t => {
   const header = await new Promise<Uint8Array>(resolve => stage.once('data', resolve))
   stage.destroy()
   t.match(Buffer.from(header).toString('latin1'), `size=${length}\n`)
-  // It then misses the bytes.
+  // The bytes are then missing.
   t.match(
     spawnSync('tar', ['-tvf', '-'], { input: header, encoding: 'utf8', env: { ...process.env, TZ: 'UTC' } })
       .stdout,
@@ -231,7 +231,7 @@ t.test('a path that leads outside is rejected at once', t => {
   t.end()
 })
 
-/** A torrent of two files, and bodies that a test feeds. */
+/** Creates a torrent of two files, with bodies that a test feeds. */
 function fed(options: Partial<TarOptions> = {}) {
   const { metainfo } = makeTorrent({
     files: [
@@ -285,7 +285,7 @@ t.test('a body is opened when it is read, so that its error is handled', async t
     return body
   }
   const stage = tarOf(metainfo, { open })
-  stage.read() // as much as may wait: all headers
+  stage.read() // as much as may be buffered: all headers
   await settle()
   t.equal(opened, 0)
   await t.rejects(Readable.from(stage).toArray(), { message: 'no such file' })
@@ -344,7 +344,7 @@ t.test('no body is read while the archive is not read', async t => {
   stage.destroy()
 })
 
-/** An archive of two files with lent chunks; `out` are the chunks that were not released. */
+/** Creates an archive of two files with lent chunks. `out` has the chunks that were not released. */
 function lending() {
   const out = new Set<Uint8Array>()
   const source = {
@@ -381,7 +381,7 @@ t.test('destroying the archive releases everything that was lent', async t => {
   t.equal(out.size, 0)
 })
 
-/** An archive that comes from a peer, ended with test `t`. */
+/** Creates an archive of a download from a peer, which is ended with test `t`. */
 async function swarmed(t: Test, options: StreamTarOptions = {}, script: PeerScript = {}) {
   leavesNothing(t)
   const files = kinds.map(file => (file.path.includes('.pad') ? { ...file, length: 40_000 } : file))

@@ -12,7 +12,7 @@ import { HANDSHAKE_BYTES, INFO_HASH } from '../../helpers/wire.ts'
 
 const PEER_PORT = 6881
 
-/** A listener on a simulated network that shares `INFO_HASH`, and callers. */
+/** Creates a listener on a simulated network that shares `INFO_HASH`, and hosts that dial it. */
 async function setup(t: Test, options: ListenerOptions = {}) {
   const clock = new VirtualClock()
   const network = new SimulatedNetwork({ clock, random: generator(1) })
@@ -43,7 +43,7 @@ async function setup(t: Test, options: ListenerOptions = {}) {
   return { clock, network, home, listener, warnings, accepted, wait, call }
 }
 
-/** Reads on from a connection that was accepted. */
+/** Continues to read from a connection that was accepted. */
 function reading({ head, socket }: AcceptedConnection): () => Buffer {
   const chunks: Uint8Array[] = [head]
   socket.on('data', chunk => chunks.push(chunk))

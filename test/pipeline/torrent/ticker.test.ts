@@ -2,7 +2,7 @@ import t from 'tap'
 import { Ticker } from '../../../src/pipeline/torrent/ticker.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
-/** A ticker with an owner that asks for these waits, one after the other and the last one again and again. */
+/** Creates a ticker with an owner that requests these waits, one after the other, and then the last one repeatedly. */
 function tickerOf(...waits: number[]) {
   const clock = new VirtualClock()
   const ticks: number[] = []
@@ -13,22 +13,19 @@ function tickerOf(...waits: number[]) {
   return { clock, ticker, ticks }
 }
 
-t.test(
-  'it ticks at once, four times a second while there is something to do, and not after stop',
-  async t => {
-    const { clock, ticker, ticks } = tickerOf(0)
-    ticker.start()
-    ticker.start()
-    t.strictSame(ticks, [0])
-    await clock.advance(1000)
-    t.strictSame(ticks, [0, 250, 500, 750, 1000])
-    ticker.stop()
-    ticker.wake()
-    t.equal(clock.pending, 0)
-  },
-)
+t.test('a ticker ticks at once, four times a second while there is work, and not after stop', async t => {
+  const { clock, ticker, ticks } = tickerOf(0)
+  ticker.start()
+  ticker.start()
+  t.strictSame(ticks, [0])
+  await clock.advance(1000)
+  t.strictSame(ticks, [0, 250, 500, 750, 1000])
+  ticker.stop()
+  ticker.wake()
+  t.equal(clock.pending, 0)
+})
 
-t.test('it sleeps as long as there is nothing to do, and wake ends that', async t => {
+t.test('a ticker sleeps while there is no work, and wake ends the sleep', async t => {
   const { clock, ticker, ticks } = tickerOf(0, 60_000, Number.POSITIVE_INFINITY, 0, 1000)
   ticker.wake()
   t.equal(clock.pending, 0, 'before it runs, nothing wakes it')

@@ -16,12 +16,12 @@ class Leecher {
   unchokedAt = Number.NEGATIVE_INFINITY
   connectedAt: number
   sentSince = 0
-  /** Bytes a second that it takes while it is unchoked. */
+  /** Bytes per second that it downloads while it is unchoked. */
   takes = 100_000
   got = 0
-  /** How many rounds it was unchoked. */
+  /** The number of rounds in which it was unchoked. */
   rounds = 0
-  /** Its rate to us, in bytes a second. */
+  /** Its rate to us, in bytes per second. */
   gives: () => number = () => this.downRate
 
   constructor(name: string, { connectedAt = -1e6, ...state }: Partial<Leecher> = {}) {
@@ -229,7 +229,7 @@ t.test('while no peer uploads, all peers take turns of a minute', async t => {
     before = simulation.unchoked
   })
   for (const { name, rounds } of peers) t.ok(rounds > 80 && rounds < 160, `${name}: ${rounds} rounds`)
-  // three slots that turn each minute, and one each half minute
+  // three slots change each minute, and one each half minute
   t.ok(chokes <= 60 * 3 + 120, `${chokes} chokes in an hour`)
 })
 
@@ -237,7 +237,7 @@ t.test('a peer that uploads in return gets far more than one that uploads nothin
   for (const seed of [1, 2, 3]) {
     const random = generator(seed)
     const peers = many(24)
-    // a peer that uploads unchokes peers that unchoked it, and an optimistic one at times
+    // a peer that uploads unchokes the peers that unchoked it, and sometimes an optimistic one
     peers.forEach((peer, index) => {
       if (index < 12) peer.gives = () => (peer.unchoked || random() < 0.1 ? 50_000 * (1 + random()) : 0)
     })
@@ -257,7 +257,7 @@ t.test('while seeding, forty equal leechers get equal parts of four slots within
   for (let seed = 1; seed <= 20; seed++) {
     const random = generator(seed)
     for (const slots of [4, 5, 7]) {
-      // no two are quite alike, and what they take is no round number of turns
+      // no two peers are equal, and their downloads are not a whole number of turns
       const peers = many(40, () => ({
         takes: 95_000 + 10_000 * random(),
         connectedAt: -MINUTE_MS * random(),
@@ -322,7 +322,7 @@ t.test(
         // thirty others, four at a time, a minute each: eight minutes, and a little for those that reconnect
         if (waits.get(peer)! > 60) t.fail(`${peer.name} waits for ${waits.get(peer)} rounds, seed 5`)
       }
-      // one in ten of the others is replaced by a new peer, and one reconnects whenever it is choked
+      // one in ten of the others is replaced by a new peer, and one reconnects after each choke
       const index = 15 + Math.floor(random() * 15)
       if (random() < 0.1) peers[index] = new Leecher(`n${simulation.now}`, { connectedAt: simulation.now })
       if (!restless.unchoked) {

@@ -7,7 +7,10 @@ import { generator } from '../../helpers/feed.ts'
 const MiB = 1 << 20
 const PIECE_COUNT = 12
 
-/** Suggestions for pieces of 128 KiB, two at a time, of a seed that sends as fast as it can; `copies` says how many peers have each. */
+/**
+ * Creates suggestions for pieces of 128 KiB, two at a time, of a seed that sends as fast as it can. `copies` has the
+ * number of peers with each piece.
+ */
 function setup(pieceLength = MiB / 8) {
   const copies = new Array<number>(PIECE_COUNT).fill(0)
   const suggestions = new Suggestions<SuggestedPeer>({
@@ -22,7 +25,7 @@ function setup(pieceLength = MiB / 8) {
 
 const nothing = () => false
 
-/** A peer that is being sent something. */
+/** Returns a peer to which blocks are being sent. */
 const busy = () => ({ responder: { sending: true, waiting: 0 }, waitsSince: 0 })
 
 t.test('each piece is suggested to one peer only', t => {
@@ -76,7 +79,7 @@ t.test('requests for a piece that another peer fetches wait until a peer has it,
   t.equal(suggestions.defersPiece(b, index, 1000), true)
   t.equal(suggestions.defersPiece(b, index, 7999), true)
   t.equal(suggestions.defersPiece(b, index, 8000), false)
-  a.waitsSince = b.waitsSince = 8000 // something came, and they go on waiting
+  a.waitsSince = b.waitsSince = 8000 // a block was sent, and they continue to wait
   t.equal(suggestions.defersPiece(b, index, 15_999), true)
   t.equal(suggestions.defersPiece(b, index, 16_000), false)
   a.waitsSince = b.waitsSince = 60_000
@@ -142,7 +145,7 @@ t.test('no request waits while upload is idle', t => {
   const [index = 0] = suggestions.choosePieces(a, nothing, 0)
   suggestions.noteRequest(a, index, 0)
   t.equal(suggestions.defersPiece(busy(), index, 1), true)
-  suggestions.tick(2 * MiB + MiB / 8, 2250) // half as much as before in a quarter of a second
+  suggestions.tick(2 * MiB + MiB / 8, 2250) // half of the previous rate for a quarter of a second
   t.equal(suggestions.defersPiece(busy(), index, 1), true)
   suggestions.tick(2 * MiB + MiB / 8, 2500)
   t.equal(suggestions.defersPiece(busy(), index, 1), false)

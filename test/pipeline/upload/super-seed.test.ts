@@ -6,7 +6,7 @@ import { generator } from '../../helpers/feed.ts'
 
 const PIECE_COUNT = 8
 
-/** A super-seed, and peers that are nothing but what they have. */
+/** Creates a super-seed, and peers that consist of their pieces. */
 function setup(pieceCount = PIECE_COUNT) {
   const passed: string[] = []
   const source = new Proxy({} as BlockSource, {
@@ -19,7 +19,7 @@ function setup(pieceCount = PIECE_COUNT) {
     seed.addPeer({ requester, sendHave: index => peer.revealed.push(index) })
     return {
       ...peer,
-      /** It has one more, and says so. */
+      /** Gives a peer one more piece, and reports it. */
       gain(index: number) {
         peer.bits.add(index)
         seed.onHave(requester, index)

@@ -14,7 +14,7 @@ class Leecher {
   readonly up = { rate: 0 }
   readonly requester = { snubbed: false }
   readonly responder = { amChoking: true, uploaded: 0 }
-  /** How often it was choked or unchoked. */
+  /** The number of times that it was choked or unchoked. */
   turns = 0
 
   unchoke(yes: boolean): void {
@@ -24,7 +24,7 @@ class Leecher {
   }
 }
 
-/** So many peers, and four slots: the fewest. */
+/** Creates peers and four slots, which is the minimum. */
 function setup(count: number, options: Partial<UnchokerOptions> = {}) {
   const peers = Array.from({ length: count }, () => new Leecher())
   const unchoker = new Unchoker({

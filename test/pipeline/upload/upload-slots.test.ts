@@ -3,7 +3,7 @@ import { uploadSlots } from '../../../src/pipeline/upload/upload-slots.ts'
 
 const KIB_BYTES = 1024
 
-/** The slots of each round, for the rate that so many slots come to. */
+/** Returns the slots of each round. `rateOf` returns the upload rate for a number of slots. */
 function rounds(count: number, rateOf: (slots: number, round: number) => number, slots?: number): number[] {
   return Array.from({ length: count }, (_, round) => {
     slots = uploadSlots({ rate: rateOf(slots ?? 0, round), slots })
@@ -62,7 +62,7 @@ t.test(
   async t => {
     let before = 0
     for (const line of [200 * KIB_BYTES, 2000 * KIB_BYTES, 10_000 * KIB_BYTES]) {
-      // each peer takes at most 300 KiB/s, all together no more than the line gives
+      // each peer takes at most 300 KiB/s, and all together at most the rate of the link
       const slots = rounds(200, slots => Math.min(line, slots * 300 * KIB_BYTES))
       t.equal(new Set(slots.slice(-50)).size, 1, 'at rest')
       const share = line / slots.at(-1)!

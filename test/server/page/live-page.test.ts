@@ -11,7 +11,7 @@ import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
 interface StreamEvent {
   readonly name: string
-  // biome-ignore lint/suspicious/noExplicitAny: events are looked at by tests
+  // biome-ignore lint/suspicious/noExplicitAny: tests read any field of an event
   readonly data: any
 }
 
@@ -98,17 +98,14 @@ t.test('a page gets the whole list first, and then what has changed, once a seco
   t.strictSame(Object.keys((document as ListDocument).torrents), [second.infoHash])
 })
 
-t.test(
-  'a page that is silent gets beats, and one that shows an unknown topic learns that it is gone',
-  async t => {
-    const { clock, follow } = await openPage(t)
-    const { next } = await follow('topic=nothing')
-    await next()
-    t.strictSame((await next()).data, { topic: 'nothing', gone: true })
-    await clock.advance(10_000)
-    t.equal((await next()).name, 'beat')
-  },
-)
+t.test('a stream without changes gets beats, and an unknown topic is reported as gone', async t => {
+  const { clock, follow } = await openPage(t)
+  const { next } = await follow('topic=nothing')
+  await next()
+  t.strictSame((await next()).data, { topic: 'nothing', gone: true })
+  await clock.advance(10_000)
+  t.equal((await next()).name, 'beat')
+})
 
 t.test('an action needs the key of the page, POST, and a request of the same site', async t => {
   const { act, base, follow, session } = await openPage(t)
@@ -174,7 +171,7 @@ t.test('actions add, label, limit and remove torrents, and reject what is invali
   t.strictSame(warnings, [])
 })
 
-t.test('without the token nothing is sent but a refusal', async t => {
+t.test('without the token nothing is sent but an error', async t => {
   const { base } = await openPage(t, { token: 'sesame' })
   for (const path of ['page/updates', 'page/state', 'page/page.js', ''])
     t.equal((await fetch(`${base}/${path}`)).status, 401)
@@ -214,7 +211,7 @@ t.test('a link that is opened on two pages is fetched once, until both have clos
   t.equal(await look(first), 'fetching', 'the other page still shows it')
   await act('forget', { preview: first }, headers)
   t.equal(await look(first), 404)
-  // the client may still have the torrent of before
+  // the client may still have the earlier torrent
   const [again, shared] = await Promise.all([open(link), open(`${link}&x.pe=127.0.0.1:${port}`)])
   t.not(again, first)
   t.equal(shared, again)
@@ -241,7 +238,7 @@ t.test('a preview lists the files of a torrent, which is then added with those t
   ])
   t.equal(session.torrents.length, 0)
 
-  // the oldest gives way, and all end by themselves
+  // the oldest preview is removed, and all of them end by themselves
   const ids = [first]
   for (let count = 1; count <= MAX_PREVIEWS; count++) ids.push(await open())
   t.equal(await look(first), 404)

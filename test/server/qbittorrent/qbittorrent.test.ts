@@ -130,7 +130,7 @@ t.test('sync/maindata answers everything once, and then what changed', async t =
     ...{ tags_removed: ['x'], torrents_removed: [b!.infoHash], server_state: { dl_rate_limit: 5000 } },
   })
   t.strictSame(Object.keys(changed.torrents[a!.infoHash]).sort(), ['seq_dl', 'tags'])
-  // a client that missed an answer gets what it missed
+  // a client that missed an answer gets its changes again
   t.match(await get(`sync/maindata?rid=${first.rid}`), { torrents_removed: [b!.infoHash] })
   await session.add(torrentOf(smallTorrent('b').metainfo), { start: false })
   const again = await get(`sync/maindata?rid=${changed.rid}`)
@@ -144,7 +144,7 @@ t.test('sync/maindata answers everything once, and then what changed', async t =
   t.match(await get('transfer/info'), { dl_info_speed: 0, dl_rate_limit: 5000, up_rate_limit: 0 })
 })
 
-t.test('access: a login with a cookie, a token, and no page of another site', async t => {
+t.test('a login with a cookie or a token gives access, and pages of other sites have none', async t => {
   const { post, send } = await openApi(t, { server: { user: 'me', password: 'secret', token: 'key' } })
   t.equal((await send('app/webapiVersion')).status, 403)
   t.equal((await send('torrents/info')).status, 403)

@@ -14,10 +14,14 @@ t.test('/metrics is in the format of Prometheus', async t => {
   const text = await response.text()
   t.match(text, /^tsdl_torrents\{status="stopped"\} 1$/m)
   t.match(text, /^tsdl_torrents_added_total 1$/m)
-  t.test('promtool accepts them', { skip: promtool ? false : 'promtool is not installed' }, async t => {
-    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text })
-    t.equal(status, 0, `${stdout}${stderr}`)
-  })
+  t.test(
+    'promtool accepts the metrics',
+    { skip: promtool ? false : 'promtool is not installed' },
+    async t => {
+      const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text })
+      t.equal(status, 0, `${stdout}${stderr}`)
+    },
+  )
 })
 
 t.test('/events sends events, and goes on after the last one that a client has', async t => {
@@ -62,7 +66,7 @@ t.test('/events sends events, and goes on after the last one that a client has',
   t.ok(await third.ended())
 })
 
-t.test('/why says what limits each torrent, and an event says when that is another stage', async t => {
+t.test('/why names the limit of each torrent, and an event is sent when the limit changes', async t => {
   const { base, session } = await openRemote(t)
   const stopped = await session.add(smallTorrent('a').metainfo, { start: false })
   const torrent = await session.add(smallTorrent('b', 2).metainfo)
@@ -85,7 +89,7 @@ t.test('/why says what limits each torrent, and an event says when that is anoth
   t.strictSame(await (await fetch(`${base}/why`)).json(), { torrents: [] })
 })
 
-t.test('all need the token or the password, and no page of another site reads them', async t => {
+t.test('all reports need the token or the password, and pages of other sites cannot read them', async t => {
   const { base } = await openRemote(t, { server: { token: 'sesame' } })
   for (const path of ['metrics', 'events', 'why']) {
     t.equal((await fetch(`${base}/${path}`)).status, 401)

@@ -78,7 +78,7 @@ t.test('a torrent is added, listed, changed and removed, in the legacy dialect',
   })
 })
 
-t.test('the same in JSON-RPC 2', async t => {
+t.test('a torrent is added, listed, changed and removed, in JSON-RPC 2', async t => {
   const { call, post, session } = await openRemote(t)
   const { metainfo } = smallTorrent('a')
   t.match(await call('torrent_add', { metainfo: base64(metainfo), paused: true }), {
@@ -306,7 +306,7 @@ t.test('a torrent that downloads and shares shows its peers, and its end by a se
   t.match(await read(), { status: 0, isFinished: true, percentDone: 1 })
 })
 
-t.test('files are selected by their place, without padding', async t => {
+t.test('files are selected by their index, without padding', async t => {
   const { rpc, session } = await openRemote(t)
   const made = makeTorrent({
     files: [
@@ -345,7 +345,7 @@ t.test('trackers are added, replaced and removed', async t => {
   })
 })
 
-t.test('the queue is moved', async t => {
+t.test('torrents are moved in the queue', async t => {
   const { rpc, session } = await openRemote(t)
   for (const name of ['a', 'b', 'c'])
     await session.add(smallTorrent(name, name.charCodeAt(0)).metainfo, { start: false })

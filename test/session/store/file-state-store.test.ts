@@ -164,7 +164,7 @@ t.test('killed at any point, each record is the old one or the new one', async t
       if (n === last && name === 'write') return Math.ceil(length / 2)
       throw systemError('EIO')
     }
-    /** What the store may hold of each torrent: the last record that was saved, and the one of a save that was cut short. */
+    /** The records that the store may have of each torrent: the last saved one, and the one of an interrupted save. */
     const allowed = new Map<number, (string | undefined)[]>()
     for (let step = 0; ; step++) {
       const id = 1 + Math.floor(random() * 3)

@@ -15,7 +15,7 @@ const KiB16 = 16384
 const request = (index: number): Message => ({ type: 'request', index, begin: 0, length: KiB16 })
 const cancel = (index: number): Message => ({ type: 'cancel', index, begin: 0, length: KiB16 })
 
-/** A dispatcher and the messages of its two outputs. */
+/** Creates a dispatcher, and records the messages of its two outputs. */
 function setup(handlers?: MessageHandlers) {
   const dispatcher = new Dispatcher(handlers)
   const passed: Incoming[] = []
@@ -198,7 +198,7 @@ t.test('a download that does not read blocks does not delay the requests of the 
     const framer = new Framer({ handshake: false, places: requester })
     const dispatcher = new Dispatcher()
     const requests: Message[] = []
-    framer.pipe(dispatcher).pipe(requester) // and nothing reads the blocks
+    framer.pipe(dispatcher).pipe(requester) // the blocks are not read
     dispatcher.requests.on('data', message => requests.push(message))
     framer.write(Buffer.concat([msg(5, Buffer.alloc(125, 0xff)), UNCHOKE_BYTES]))
     await settle()

@@ -14,7 +14,7 @@ import {
   u32,
 } from '../../helpers/wire.ts'
 
-/** What comes out of these bytes, however they are cut; without a handshake ahead. */
+/** Returns the messages of these bytes, for any chunk boundaries, without a handshake before them. */
 const frame = (bytes: Uint8Array | Uint8Array[], options: FramerOptions = {}) =>
   feed<Incoming>(
     consumed => new Framer({ handshake: false, ...options, onConsumed: consumed }),
@@ -24,7 +24,7 @@ const types = (messages: readonly Incoming[]) => messages.map(({ type }) => type
 const refused = { name: 'PeerError', code: 'ERR_MESSAGE' }
 const tooLong = { name: 'PeerError', code: 'ERR_MESSAGE_TOO_LONG' }
 
-/** Gives every block a place in its piece, and logs the questions. */
+/** Gives every block a place in its piece, and records the calls. */
 class Places implements BlockPlace {
   readonly log: string[] = []
   readonly pieces = new Map<number, PieceBuffer>()
@@ -34,7 +34,7 @@ class Places implements BlockPlace {
     this.#size = size
   }
 
-  /** The memory of a piece. */
+  /** Returns the memory of a piece. */
   piece(index: number): Uint8Array {
     return this.#buffer(index).data
   }
@@ -52,7 +52,7 @@ class Places implements BlockPlace {
   }
 }
 
-/** The blocks and other messages in their order, in words. */
+/** Returns the blocks and other messages in their order, as text. */
 const describe = (messages: readonly Incoming[]) =>
   messages.flatMap(message =>
     message.type === 'blocks'
@@ -141,7 +141,7 @@ for (const length of [0x7fffffff, 0xffffffff, (1 << 20) + 1]) {
       for (const id of [0, 4, 5, 6, 7, 9, 20, 21, 50, 255]) {
         const framer = new Framer({ handshake: false })
         const failure = new Promise(resolve => framer.on('error', resolve))
-        framer.write(Buffer.concat([u32(length), Buffer.from([id])])) // and no end: it must not wait for more
+        framer.write(Buffer.concat([u32(length), Buffer.from([id])])) // without an end: it must not wait for more bytes
         t.match(await failure, tooLong, `id ${id}`)
       }
       t.ok(most < 1 << 20, `${most} bytes at once`)

@@ -57,7 +57,7 @@ t.test(
 t.test('the time of a dropped request does not count as a pause of the peer', async t => {
   const patience = new Patience()
   patience.restartSilence(0)
-  patience.onAnswer(8000, 8050) // asked for again at 8 s
+  patience.onAnswer(8000, 8050) // requested again at 8 s
   t.equal(patience.isProbeDue(8050), false)
   t.equal(patience.isProbeDue(8050 + 2500), true)
 })

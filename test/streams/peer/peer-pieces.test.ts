@@ -2,7 +2,7 @@ import t from 'tap'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { PeerPieces } from '../../../src/streams/peer/peer-pieces.ts'
 
-/** The pieces of a peer, 0 to 9 by default. */
+/** Returns the pieces of a peer, 0 to 9 by default. */
 function setup({
   has = (index: number) => index < 10,
   wants = (_: number): boolean => true,
@@ -141,7 +141,7 @@ t.test('the count of useful pieces is right after any messages', async t => {
   t.equal(offer.delete(1), true)
   t.equal(offer.usefulCount, 5)
   offer.addOwnPiece(2)
-  offer.addOwnPiece(18) // which it lacks
+  offer.addOwnPiece(18) // a piece that it lacks
   t.equal(offer.usefulCount, 4)
   offer.set(new Bitfield(20))
   t.equal(offer.usefulCount, 0)

@@ -9,7 +9,7 @@ import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 const MiB = 1 << 20
 const failed = { name: 'PeerError', code: 'ERR_CONNECTION' }
 
-/** A server on loopback; what it opened is closed when the test ends. */
+/** Starts a server on loopback. Its connections are closed at the end of the test. */
 async function listen(t: Test) {
   const server = net.createServer().listen(0, '127.0.0.1')
   const sockets: net.Socket[] = []
@@ -25,7 +25,7 @@ async function listen(t: Test) {
   return { server, port, address: { host: '127.0.0.1', port } }
 }
 
-/** A PeerSocket that dialled, its events, and the other end. */
+/** Returns a PeerSocket that dialled, its events, and the other end. */
 async function dial(t: Test, options: PeerSocketOptions = {}) {
   const { server, address } = await listen(t)
   const connected = once(server, 'connection')
@@ -34,7 +34,7 @@ async function dial(t: Test, options: PeerSocketOptions = {}) {
   return { ...peer, remote, address }
 }
 
-/** A PeerSocket around a connection that was accepted, and the other end. */
+/** Returns a PeerSocket of an accepted connection, and the other end. */
 async function accept(t: Test, options: PeerSocketOptions = {}) {
   const { server, port } = await listen(t)
   const connected = once(server, 'connection')
@@ -58,7 +58,7 @@ function watched(t: Test, socket: PeerSocket) {
   return { socket, log, errors, closed }
 }
 
-/** Reads so many bytes, as copies. */
+/** Reads `length` bytes, as copies. */
 function reading(socket: PeerSocket, length: number): Promise<Buffer> {
   return new Promise(resolve => {
     const chunks: Buffer[] = []
@@ -71,7 +71,7 @@ function reading(socket: PeerSocket, length: number): Promise<Buffer> {
     })
   })
 }
-/** Turns of the loop until nothing changes for a hundred of them. */
+/** Waits until `read` returns the same value for a hundred turns of the event loop. */
 async function quiet(value: () => number): Promise<void> {
   for (let before = -1, same = 0; same < 100; same++) {
     if (value() !== before) same = 0
@@ -208,7 +208,7 @@ for (const [how, open] of [
     t.ok(accepted < total, 'the other side has to wait')
     const raw = remote.bytesWritten
     await quiet(() => raw)
-    // what one slow reader takes is given to the next
+    // each slow reader passes its bytes to the next
     let got = 0
     const all = new Promise<void>(resolve => {
       socket.on('data', chunk => {
@@ -680,7 +680,7 @@ t.test('after hangUp a connection to a peer that does not end its side is destro
   const gone = once(remote, 'close')
   await clock.advance(2_000)
   t.equal(clock.pending, 0)
-  remote.write('x') // notices that the other side is gone
+  remote.write('x') // detects that the other side has closed
   remote.end()
   await gone
 })

@@ -15,14 +15,14 @@ interface Options {
   /** Blocks of each piece. */
   readonly blocks?: number
   readonly window?: number
-  /** Which pieces are wanted. */
+  /** Returns true if a piece is wanted. */
   readonly wants?: (index: number) => boolean
   readonly pieceCount?: number
-  /** Both sides speak the fast extension. */
+  /** True if both sides support the fast extension. */
   readonly fast?: boolean
 }
 
-/** A requester behind a framer, and everything around it: a source that gives blocks in order, a window, a clock. */
+/** A requester behind a framer, with a source that returns blocks in order, a window, and a clock. */
 function setup({
   blocks = 4,
   window = 8,
@@ -117,9 +117,9 @@ function setup({
     errors,
     time,
     state,
-    /** The most requests that were ever under way. */
+    /** The maximum number of pending requests so far. */
     most: () => most,
-    /** Messages of the peer. */
+    /** The messages of the peer. */
     async hear(...messages: Uint8Array[]) {
       framer.write(Buffer.concat(messages))
       await settle()
@@ -515,7 +515,7 @@ for (const length of [0, 1, KiB16 - 1]) {
     const { onLoss } = source
     source.onLoss = (...args) => {
       onLoss(...args)
-      requester.fill() // as a scheduler does that has no other peer
+      requester.fill() // like a scheduler without another peer
     }
     await hear(haveAll, UNCHOKE_BYTES)
     let answers = 0
@@ -528,7 +528,7 @@ for (const length of [0, 1, KiB16 - 1]) {
   })
 }
 
-/** Lets time pass, with a look at what is late every quarter of a second. */
+/** Advances the virtual time, and ticks the requester every quarter of a second. */
 function pass({ requester, time }: ReturnType<typeof setup>, ms: number) {
   for (let left = ms; left > 0; left -= 250) requester.tick((time.now += Math.min(250, left)), 10_000)
 }
@@ -632,7 +632,7 @@ t.test(
     await hear(haveAll, UNCHOKE_BYTES)
     asked()
     pass(all, 250)
-    await hear(block(0, 0), block(0, 1)) // 0:2 to 1:3 it dropped
+    await hear(block(0, 0), block(0, 1)) // it dropped 0:2 to 1:3
     t.same(asked(), ['2:0', '2:1'])
     await hear(block(2, 0), block(2, 1))
     pass(all, 2500)
@@ -782,7 +782,7 @@ t.test('cancel withdraws one request, sends a cancel, and accepts a block that i
   const { hear, requester, pieces, sent, asked, errors, state } = setup({ window: 4 })
   await hear(haveAll, UNCHOKE_BYTES)
   asked()
-  state.size = 3 // no room for another in its stead
+  state.size = 3 // no room for another request
   requester.cancel(pieces[0]!, 2)
   t.same(sent, [{ type: 'cancel', index: 0, begin: 2 * KiB16, length: KiB16 }])
   t.equal(requester.outstanding, 3)

@@ -34,15 +34,15 @@ const reject = (index: number, begin: number, length = KiB16): Message => ({
 interface Options extends Partial<ResponderOptions> {
   /** @default true */
   readonly fast?: boolean
-  /** It chokes, as it does to begin with. @default false */
+  /** True if it still chokes, as at the start. @default false */
   readonly choked?: boolean
-  /** Reads wait until `gate` is called, each for one call. */
+  /** True if each read waits for a call of `gate`. */
   readonly gated?: boolean
-  /** The output is not read. */
+  /** True if the output is not read. */
   readonly unread?: boolean
 }
 
-/** A responder of four pieces, the last of 1000 bytes, and all that it does. */
+/** A responder of four pieces, the last of 1000 bytes, and a record of its calls and messages. */
 function setup({
   fast = true,
   choked = false,
@@ -86,7 +86,7 @@ function setup({
       await settle()
       await settle()
     },
-    /** Lets the read end that has waited longest. */
+    /** Ends the oldest waiting read. */
     async gate() {
       waiting.shift()?.()
       await settle()
@@ -94,7 +94,7 @@ function setup({
     /** Returns the messages since the last call, without the first unchoke and the runs of blocks. */
     said: () => items.filter(item => !(item instanceof Uint8Array)).slice(choked ? 0 : 1),
     runs: () => items.filter(item => item instanceof Uint8Array),
-    /** Those blocks as they go over the wire. */
+    /** Returns these blocks as bytes of the wire. */
     wire: (...blocks: Block[]) =>
       Buffer.concat(
         blocks.map(([index, begin, length]) =>

@@ -9,7 +9,7 @@ import { settle } from '../../helpers/virtual-clock.ts'
 
 const KiB16 = 16384
 
-/** A requester of an unchoked peer that has these pieces, and the names of the blocks that it requested. */
+/** Creates a requester of an unchoked peer that has these pieces, and records the blocks that it requests. */
 async function peer(source: SequentialBlocks, pieces: readonly number[], window: number) {
   const asked: string[] = []
   const pieceCount = 4
@@ -38,7 +38,7 @@ async function peer(source: SequentialBlocks, pieces: readonly number[], window:
     requester,
     whole,
     asked: () => asked.splice(0),
-    /** Brings all blocks of a piece. */
+    /** Delivers all blocks of a piece. */
     async give(index: number) {
       const piece = source.findPiece(requester, index)!
       const writer = { divert() {} }

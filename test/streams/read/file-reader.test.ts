@@ -18,7 +18,7 @@ import { settle } from '../../helpers/virtual-clock.ts'
 
 const content = noise(1000, 1)
 
-/** Hands out `content` in parts of at most `most` bytes, each when a test says so. */
+/** A source of `content` in parts of at most `most` bytes, each of which a test releases. */
 class Source implements ByteSource {
   readonly taken: [number, number][] = []
   released = 0
@@ -35,7 +35,7 @@ class Source implements ByteSource {
     const release = () => {
       if (lent) this.released++
       lent = false
-      bytes.fill(0xee) // as the memory is used again
+      bytes.fill(0xee) // because the memory is reused
     }
     return new Promise((resolve, reject) => this.#parked.push({ resolve, reject, lent: { bytes, release } }))
   }
@@ -247,7 +247,7 @@ t.test('leaving a loop while the next bytes are pending closes the reader at onc
 
 const broken = (code: string) => Object.assign(new Error(code), { code })
 
-/** A reader of bytes that are available at once, until `failsAt`. */
+/** Creates a reader of bytes that are available at once, until `failsAt`. */
 function ready({ failsAt = Number.POSITIVE_INFINITY, length = content.length } = {}) {
   const source: ByteSource = {
     async take(position, most) {
@@ -258,7 +258,7 @@ function ready({ failsAt = Number.POSITIVE_INFINITY, length = content.length } =
   return new FileReader({ source, start: 0, end: length })
 }
 
-/** A Writable of Node that fails with `code` at the byte `failsAt`, and all that befell it. */
+/** Creates a Writable of Node that fails with `code` at the byte `failsAt`, and records its events. */
 function nodeSink(code = 'EPIPE', failsAt = Number.POSITIVE_INFINITY) {
   const got: Buffer[] = []
   const heard: string[] = []
@@ -275,11 +275,14 @@ function nodeSink(code = 'EPIPE', failsAt = Number.POSITIVE_INFINITY) {
   return { stream, heard, bytes: () => Buffer.concat(got) }
 }
 
-/** The ways to a Writable of Node that people use; each resolves when all is closed, with the error if it tells one. */
+/**
+ * The common ways to write to a Writable of Node. Each resolves when everything is closed, with the error if there was
+ * one.
+ */
 const WAYS_TO_READ: Record<string, (reader: FileReader, sink: Writable) => Promise<unknown>> = {
   pipe: async (reader, sink) => {
     let failure: unknown
-    // whichever fails: the reader may be at its end before the sink is
+    // either may fail first, because the reader may end before the sink
     for (const stream of [reader, sink]) stream.on('error', error => (failure = error))
     const closed = [reader, sink].map(stream => new Promise(resolve => stream.once('close', resolve)))
     reader.pipe(sink as never)

@@ -15,7 +15,7 @@ import { settle } from '../../helpers/virtual-clock.ts'
 const SLOT_BYTES = 1 << 18
 const enospc = () => Object.assign(new Error('no space'), { code: 'ENOSPC', errno: -28 })
 
-/** A disk that fails writes from the `after`th on. */
+/** Wraps a disk on which all writes after the first `after` fail. */
 function fullAfter(fs: FileSystem, after: number): FileSystem {
   let writes = 0
   const open: FileSystem['open'] = async (...args) => {
@@ -120,7 +120,7 @@ t.test('a full disk or a missing directory is a StorageError, and leaves nothing
   await t.rejects(new SpillFile({ directory: blocked }).append(Buffer.from('a')), { code: 'ERR_STORAGE' })
 })
 
-/** A stage with memfs as its disk, and its output. */
+/** Creates a stage with memfs as its disk, and records its output. */
 function spill(options: { memory?: number; lend?: boolean; fs?: FileSystem } = {}) {
   const { fs = memoryDisk(), ...more } = options
   const backlog = new SpillFile({ fs, directory: '/home' })
@@ -171,7 +171,7 @@ t.test('lent memory can be reused once it was drained', async t => {
   const { stage } = spill({ lend: true })
   const content = noise(20_000, 5)
   const out: Uint8Array[] = []
-  stage.on('readable', () => {}) // reads ahead, so the first are held in memory
+  stage.on('readable', () => {}) // it reads ahead, so the first chunks are in memory
   await settle()
   for (let at = 0; at < content.length; at += 1000) {
     const chunk = Uint8Array.from(content.subarray(at, at + 1000))

@@ -2,7 +2,7 @@ import t from 'tap'
 import { HashLoad } from '../../../src/streams/torrent/hash-load.ts'
 
 const MiB = 1 << 20
-/** A load after `perSecond` bytes per second, in pieces of 1 MiB, for as many milliseconds. */
+/** Returns the load after `ms` milliseconds of `perSecond` bytes per second, in pieces of 1 MiB. */
 function pass(load: HashLoad, perSecond: number, from: number, ms: number) {
   const step = (MiB * 1000) / perSecond
   for (let at = from; at < from + ms; at += step) load.add(MiB, at)

@@ -9,7 +9,7 @@ const KiB16 = 16384
 const pieceLength = 5 * KiB16
 const content = noise(3 * pieceLength + KiB16 + 42, 1)
 
-/** What lies in memory, with a gap where `there` says how many bytes of a piece are. */
+/** A storage in memory. `there` has the number of present bytes of incomplete pieces. */
 function storage(there: (index: number) => number = () => pieceLength) {
   const reads: number[] = []
   return {

@@ -21,7 +21,7 @@ function verifier({ metainfo }: MadeTorrent, options: Partial<VerifierOptions> =
   stage.on('error', error => errors.push(error))
   return { stage, passed, errors }
 }
-/** A piece with all its bytes, as blocks to be put in any order. */
+/** Returns the blocks of a piece, in order. */
 function blocksOf(made: MadeTorrent, index: number, bytes = pieceOf(made, index)) {
   const piece = new PieceBuffer(index, bytes.length)
   const put = (block: number): Block =>
@@ -140,7 +140,7 @@ t.test('each piece is compared with its own hash', async t => {
   const { stage, passed } = verifier(made, { onCorrupt: ({ index }) => corrupt.push(index) })
   stage.write(blocksOf(made, 0, pieceOf(made, 1)).put(0))
   stage.write(blocksOf(made, 1, pieceOf(made, 0)).put(0))
-  stage.write(blocksOf(made, 2, pieceOf(made, 0)).put(0)) // of which there is no hash
+  stage.write(blocksOf(made, 2, pieceOf(made, 0)).put(0)) // a piece without a hash
   await settle()
   t.same(corrupt, [0, 1, 2])
   t.same(passed, [])
@@ -227,7 +227,7 @@ t.test('hashes equal those of node:crypto', async t => {
   t.same(made.metainfo.hashes.subarray(20), createHash('sha1').update(made.content.subarray(KiB16)).digest())
 })
 
-/** Threads that hash when the test lets them. Each reading of their clock is `step` milliseconds later than the last. */
+/** Threads that hash when a test lets them. Each reading of their clock is `step` milliseconds later than the last. */
 class ManualThreads implements HashThreads {
   readonly highShare = 0.2
   step = 100
@@ -323,7 +323,7 @@ t.test('a block of a piece that is not whole is left for a thread, and counts la
     await settle()
   }
   t.equal(threads.jobs.length, 1)
-  threads.step = 1e6 // so much time passes that there is little to hash
+  threads.step = 1e6 // the load falls after this much time
   threads.finish()
   await settle()
   t.equal(passed.at(-1), piece)
