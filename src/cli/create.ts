@@ -53,7 +53,7 @@ async function createFrom(path: string, flags: CreateFlags, reporter: Reporter):
     ...(isPrivate ? { private: true } : {}),
     ...(comment === undefined ? {} : { comment }),
     ...(source === undefined ? {} : { source }),
-    select: names => !globs.some(matches => matches(names.join('/'))),
+    ...(globs.length > 0 && { select: names => !globs.some(matches => matches(names.join('/'))) }),
     trackers: tiersOf(flags.tracker ?? []),
     webSeeds: flags.webSeed ?? [],
     createdBy: `tsdl ${VERSION}`,

@@ -4,15 +4,20 @@ import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import type { ContentPlan } from '../metainfo/content-plan.ts'
 import { type Created, type CreateOptions, create, defaultPieceLength } from '../metainfo/create.ts'
+import { MAX_FILES } from '../metainfo/files.ts'
+import { MAX_DIRECTORIES } from '../metainfo/path-set.ts'
 import type { SourceFile } from '../metainfo/source-file.ts'
 import { nodeFileSystem } from '../ports/file-system.ts'
-import { FoundFile } from './found-file.ts'
+import { type FoundDirectory, FoundFile } from './found-file.ts'
 import { hashFiles } from './hash-files.ts'
 import { HashPool } from './hash-pool.ts'
 import { hashTrees } from './hash-trees.ts'
 
 /** Maximum bytes of small files that are in memory from the time they are listed until they are hashed. */
 const MAX_CONTENT_BYTES = 64 << 20
+
+/** Its file has no path in the torrent. */
+const SINGLE_FILE_DIRECTORY: FoundDirectory = { names: [], isPlain: false }
 
 /** Options of `createFromPath`. */
 export interface CreateFromPathOptions extends Omit<CreateOptions, 'files' | 'hashPieces' | 'name'> {
@@ -60,10 +65,12 @@ export async function createFromPath(path: string, options: CreateFromPathOption
       if (plan.format === 'v1') {
         const changed = (file: FoundFile, present: number) =>
           changedError(prefix + file.path.join(sep), file.length, present)
-        return hashFiles(
-          files.filter(({ symlink }) => !symlink),
-          { ...shared, prefix, pieceLength, changed },
-        )
+        return hashFiles(attributes ? files.filter(({ symlink }) => !symlink) : files, {
+          ...shared,
+          prefix,
+          pieceLength,
+          changed,
+        })
       }
       const pathOf = ({ path }: SourceFile) => prefix + path.join(sep)
       const sizes = new Map(files.map(file => [pathOf(file), file.length]))
@@ -73,7 +80,8 @@ export async function createFromPath(path: string, options: CreateFromPathOption
         changed: ({ present, range: { file } }) => changedError(file, sizes.get(String(file)), present),
       })
     }
-    const created = await create({ ...rest, name, files, pieceLength, hashPieces })
+    const arePathsPlain = havePlainPaths(files)
+    const created = await create({ ...rest, name, files, pieceLength, hashPieces, arePathsPlain })
     return { ...created, warnings: [...created.warnings, ...warnings] }
   } catch (error) {
     throw readError(path, error)
@@ -82,29 +90,46 @@ export async function createFromPath(path: string, options: CreateFromPathOption
   }
 }
 
+/** Returns true if `arePlain` holds for the files. May return false for others too. */
+function havePlainPaths(files: readonly FoundFile[]): boolean {
+  let directories = 0
+  let last: FoundDirectory | undefined
+  for (const { directory, target } of files) {
+    if (!directory.isPlain || target !== undefined) return false
+    if (directory !== last) directories += directory.names.length
+    last = directory
+  }
+  return files.length <= MAX_FILES && directories <= MAX_DIRECTORIES
+}
+
 async function findFiles(
   path: string,
   pool: HashPool,
   {
     attributes,
     contentBytes,
-    select = () => true,
+    select,
   }: { attributes: boolean; contentBytes: number; select: CreateFromPathOptions['select'] },
 ) {
   const { isDirectory, mode = 0, size } = await stat(path)
   if (!isDirectory) {
     const executable = attributes && (mode & 0o100) !== 0
-    return { files: [new FoundFile([], size, { executable })], prefix: path, warnings: [] }
+    return {
+      files: [new FoundFile(SINGLE_FILE_DIRECTORY, '', size, -1, { executable })],
+      prefix: path,
+      warnings: [],
+    }
   }
   const all = await pool.list(path, undefined, { attributes, contentBytes })
   if (all.length === 0) throw new InputError('ERR_USAGE', `${path}: the directory contains no files`)
   const warnings: string[] = []
-  const files = all.filter(({ path, symlink, target }) => {
-    if (!select(path)) return false
-    if (target === undefined || symlink) return true
-    warnings.push(`${quote(path.join('/'))}: a symlink that leads out of the directory is left out`)
+  const isFile = (file: FoundFile) => {
+    if (select && !select(file.path)) return false
+    if (file.target === undefined || file.symlink) return true
+    warnings.push(`${quote(file.path.join('/'))}: a symlink that leads out of the directory is left out`)
     return false
-  })
+  }
+  const files = select || attributes ? all.filter(isFile) : all
   if (files.length === 0) throw new InputError('ERR_USAGE', `${path}: all of its files are excluded`)
   return { files, prefix: join(path, sep), warnings }
 }

@@ -2,46 +2,63 @@ import { isAbsolute, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import type { SourceFile } from '../metainfo/source-file.ts'
 
-/** Properties of a `FoundFile`. */
+/** The directory of some `FoundFile`s. */
+export interface FoundDirectory {
+  /** The names of the directories below the listed one, and its own, as `nameOfBytes` returns them. */
+  readonly names: readonly string[]
+  /** True if the paths of its files are plain, as those of `arePlain`. */
+  readonly isPlain: boolean
+  /** The bytes of its small files, if they were read. */
+  readonly content?: Uint8Array | undefined
+}
+
+/** Properties of a `FoundFile` that few files have. */
 export interface FoundFileOptions {
   readonly executable?: boolean
   readonly target?: string
-  readonly content?: Uint8Array
-  readonly contentOffset?: number
 }
 
 /**
  * A regular file or a symlink in a directory, to include in a torrent. Threads read it. There may be half a million, so each
- * is one object.
+ * is one small object.
  */
 export class FoundFile implements SourceFile {
-  /** The names of the directories below the listed one, and of the file, as `nameOfBytes` returns them. */
-  readonly path: readonly string[]
+  readonly directory: FoundDirectory
+  /** '' for the file of a single-file torrent. */
+  readonly name: string
   /** Bytes; 0 for a symlink. */
   readonly length: number
+  /** Where its bytes start in the content of the directory, or -1 if they were not read. */
+  readonly contentOffset: number
   /** True if its owner may execute it, and attributes were asked for. */
   readonly executable: boolean
   /** The target of a symlink as it is stored, if attributes were asked for. */
   readonly target: string | undefined
-  /** Its bytes, from `contentOffset` on, if they were read. */
-  readonly content: Uint8Array | undefined
-  readonly contentOffset: number
 
-  constructor(path: readonly string[], length: number, options: FoundFileOptions = {}) {
-    const { content, contentOffset = 0, executable = false, target } = options
-    this.path = path
-    this.content = content
-    this.contentOffset = contentOffset
+  constructor(
+    directory: FoundDirectory,
+    name: string,
+    length: number,
+    contentOffset = -1,
+    options?: FoundFileOptions,
+  ) {
+    this.directory = directory
+    this.name = name
     this.length = length
-    this.executable = executable
-    this.target = target
+    this.contentOffset = contentOffset
+    this.executable = options?.executable === true
+    this.target = options?.target
+  }
+
+  get path(): readonly string[] {
+    return this.name === '' ? [] : [...this.directory.names, this.name]
   }
 
   /** The names of the target of a symlink below the listed directory. Undefined if it leads out of it. */
   get symlink(): readonly string[] | undefined {
-    const { path, target } = this
+    const { directory, target } = this
     if (target === undefined || isAbsolute(target)) return undefined
-    const names = path.slice(0, -1)
+    const names = [...directory.names]
     for (const name of target.split(sep)) {
       if (name === '' || name === '.') continue
       if (name !== '..') names.push(name)

@@ -76,27 +76,27 @@ function* jobsOf(files: readonly FoundFile[], pieceLength: number): Generator<Jo
 }
 
 /** Returns the bytes of a job if all of its files were read before. */
-function contentOf(files: readonly FoundFile[], job: Omit<Job, 'firstPiece'>): Uint8Array | undefined {
-  for (let at = job.first; at < job.end; at++) if (!files[at]!.content) return undefined
-  const bytes = new Uint8Array(job.length)
-  let used = 0
+function contentOf(files: readonly FoundFile[], job: Omit<Job, 'firstPiece'>): Uint8Array[] | undefined {
+  for (let at = job.first; at < job.end; at++) if (files[at]!.contentOffset < 0) return undefined
+  const parts: Uint8Array[] = []
+  let left = job.length
   let from = job.offset
   for (let at = job.first; at < job.end; ) {
-    const { content, contentOffset } = files[at]!
+    const { contentOffset, directory } = files[at]!
     const start = contentOffset + from
     let end = contentOffset
     // The files of a directory are one after another in memory too.
     for (; at < job.end; at++) {
       const next = files[at]!
-      if (next.content !== content || next.contentOffset !== end) break
+      if (next.directory !== directory || next.contentOffset !== end) break
       end += next.length
     }
-    const part = Math.min(end - start, job.length - used)
-    bytes.set(content!.subarray(start, start + part), used)
-    used += part
+    const part = directory.content!.subarray(start, Math.min(end, start + left))
+    parts.push(part)
+    left -= part.length
     from = 0
   }
-  return bytes
+  return parts
 }
 
 function packed(

@@ -66,13 +66,15 @@ export const SYMLINK_SIZE = -2
 
 /** The files and directories in a directory, in a form that costs little to send. */
 export interface Listing {
-  /** The names, separated by NUL. */
+  /** The names, separated by slashes. */
   readonly names: string
+  /** The result of `arePlainNames`. */
+  readonly arePlain: boolean
   /** The size of each in bytes, or DIRECTORY_SIZE or SYMLINK_SIZE. */
   readonly sizes: Float64Array
   /** The attributes of each, if they were asked for: '', 'x' for an executable, or the target of a symlink. */
   readonly attributes?: string
-  /** The bytes of small files, one after another, if content was asked for. */
+  /** The bytes of small files in shared memory, one after another, if content was asked for. */
   readonly content?: Uint8Array
   /** For each the offset of its bytes in `content`, or -1 if they are not there. */
   readonly offsets?: Int32Array
@@ -87,9 +89,9 @@ export interface DirectoryJob {
   readonly contentBytes?: number
 }
 
-/** The bytes of consecutive files of a v1 torrent that make whole pieces. */
+/** The bytes of consecutive files of a v1 torrent that make whole pieces, in shared memory. */
 export interface ContentRun {
-  readonly content: Uint8Array
+  readonly content: readonly Uint8Array[]
   readonly pieceLength: number
 }
 

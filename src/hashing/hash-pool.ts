@@ -109,9 +109,9 @@ export class HashPool {
     })
   }
 
-  /** Hashes pieces in memory, which moves to a thread. */
+  /** Hashes pieces in shared memory, which must not change until then. */
   async hashContent(run: ContentRun, signal?: AbortSignal): Promise<Uint8Array> {
-    return (await this.#ask<{ run: Uint8Array }>(run, signal, [run.content.buffer as ArrayBuffer])).run
+    return (await this.#ask<{ run: Uint8Array }>(run, signal)).run
   }
 
   /** True if `hashBytes` has started its thread. */
@@ -140,16 +140,9 @@ export class HashPool {
     await Promise.all([this.#thread?.terminate(), this.#pool.close()])
   }
 
-  async #ask<Reply>(
-    request: HashRequest,
-    signal?: AbortSignal,
-    transfer: readonly ArrayBuffer[] = [],
-  ): Promise<Reply> {
+  async #ask<Reply>(request: HashRequest, signal?: AbortSignal): Promise<Reply> {
     const isForMainThread = this.#useMainThread && !this.#isMainThreadBusy && !this.#isClosed
-    const answering = isForMainThread
-      ? this.#answer(request, signal)
-      : this.#pool.run(request, signal, transfer)
-    const reply = await answering
+    const reply = await (isForMainThread ? this.#answer(request, signal) : this.#pool.run(request, signal))
     if ('error' in reply) throw Object.assign(new Error(reply.error.message), reply.error)
     return reply as Reply
   }

@@ -36,10 +36,13 @@ export function* hashRun(run: FileRun): Steps<RunHashes> {
 
 /** Returns the hashes of pieces in memory. */
 export function* hashContent({ content, pieceLength }: ContentRun): Steps<Buffer> {
-  const hasher = new RunHasher(content.length, pieceLength)
-  for (let at = 0; at < content.length; at += CHUNK_BYTES) {
-    hasher.addBytes(content.subarray(at, at + CHUNK_BYTES))
-    if (hasher.endsStep()) yield
+  const length = content.reduce((sum, part) => sum + part.length, 0)
+  const hasher = new RunHasher(length, pieceLength)
+  for (const part of content) {
+    for (let at = 0; at < part.length; at += CHUNK_BYTES) {
+      hasher.addBytes(part.subarray(at, at + CHUNK_BYTES))
+      if (hasher.endsStep()) yield
+    }
   }
   return hasher.digest()
 }

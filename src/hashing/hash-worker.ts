@@ -11,12 +11,7 @@ parentPort!.on('message', (request: HashRequest | MemoryPiece) => {
     parentPort!.postMessage(digestPiece(request.bytes, request.shape))
     return
   }
-  const answer = reply(request)
-  const contents = 'listings' in answer ? answer.listings.flatMap(({ content }) => content ?? []) : []
-  parentPort!.postMessage(
-    answer,
-    contents.map(({ buffer }) => buffer as ArrayBuffer),
-  )
+  parentPort!.postMessage(reply(request))
 })
 
 function reply(request: HashRequest): HashReply {

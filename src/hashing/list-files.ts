@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { nameOfBytes, systemPath, systemPathsOf } from '../codec/byte-names.ts'
+import { arePlainNames } from '../metainfo/plain-paths.ts'
 import { DIRECTORY_SIZE, type DirectoryJob, type Listing, SYMLINK_SIZE } from './hash-job.ts'
 import { SmallFileReader } from './small-file-reader.ts'
 
@@ -31,6 +32,7 @@ export class DirectoryLister {
     const sizes: number[] = []
     const attributes: string[] = []
     const prefix = join(directory, sep)
+    this.#reader?.start()
     const all = entriesIn(directory).sort(compareNames)
     const toSystem = systemPathsOf(prefix + all.map(({ name }) => name).join(''))
     for (const { isRegular, name } of all) {
@@ -54,7 +56,8 @@ export class DirectoryLister {
       else attributes.push(found.isFile() && found.mode & OWNER_EXECUTES_MODE ? 'x' : '')
     }
     return {
-      names: names.join('\0'),
+      names: names.join('/'),
+      arePlain: arePlainNames(names),
       sizes: Float64Array.from(sizes),
       ...(this.#withAttributes && { attributes: attributes.join('\0') }),
       ...this.#reader?.take(),

@@ -5,19 +5,27 @@ import type { Listing } from './hash-job.ts'
 const MAX_SMALL_FILE_BYTES = 16 << 10
 /** One byte more shows that a file is longer. */
 const READ_BYTES = MAX_SMALL_FILE_BYTES + 1
+/** A larger slab is made only for a directory with more content. */
+const SLAB_BYTES = 1 << 20
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY } = constants
 // The file may have been replaced by a link or a FIFO.
 const OPEN_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
 
+const NO_SLAB = new Uint8Array(0)
+/** The slab of this thread. The rest after `slabEnd` is free for the content of more directories. */
+let slab: Uint8Array = NO_SLAB
+let slabEnd = 0
+
 /**
  * Reads small files while their directory is listed. That tells their size as well, so that each is opened once and needs no
  * `lstat`. It reads a file only after another small one: the content of larger files is read when they are hashed.
+ * The content is in shared memory, so that any thread can hash it without a copy.
  */
 export class SmallFileReader {
   /** Bytes that may still be read. */
   #room: number
-  #bytes = Buffer.allocUnsafeSlow(4 * READ_BYTES)
-  #used = 0
+  /** Where the content of the directory starts in the slab. */
+  #start = 0
   /** The offset of the content of each listed file, or -1. */
   #offsets: number[] = []
   #isAfterSmall = false
@@ -27,19 +35,21 @@ export class SmallFileReader {
     this.#room = room
   }
 
+  /** Begins a directory. It ends with `take`, and no other one is read meanwhile. */
+  start(): void {
+    this.#start = slabEnd
+    this.#offsets = []
+  }
+
   /** Reads a regular file. Returns its size, or undefined if it was not read. */
   read(path: string | Buffer): number | undefined {
     if (!this.#isAfterSmall || this.#room < READ_BYTES) return undefined
-    if (this.#bytes.length - this.#used < READ_BYTES) {
-      const grown = Buffer.allocUnsafeSlow(2 * this.#bytes.length)
-      this.#bytes.copy(grown, 0, 0, this.#used)
-      this.#bytes = grown
-    }
+    if (slab.length - slabEnd < READ_BYTES) this.#startSlab()
     const size = this.#readWhole(path)
     this.#isAfterSmall = size !== undefined
     if (size === undefined) return undefined
-    this.#offsets.push(this.#used)
-    this.#used += size
+    this.#offsets.push(slabEnd - this.#start)
+    slabEnd += size
     this.#room -= size
     return size
   }
@@ -57,13 +67,24 @@ export class SmallFileReader {
     this.#offsets.push(-1)
   }
 
-  /** Returns the content of the files since the last call. */
+  /** Returns the content of the directory. */
   take(): Pick<Listing, 'content' | 'offsets'> {
-    const content = new Uint8Array(this.#bytes.subarray(0, this.#used))
-    const offsets = Int32Array.from(this.#offsets)
-    this.#used = 0
-    this.#offsets = []
-    return { content, offsets }
+    const content = slab.subarray(this.#start, slabEnd)
+    if (slab.length > SLAB_BYTES) {
+      // It lives as long as its content, not as long as the thread.
+      slab = NO_SLAB
+      slabEnd = 0
+    }
+    return { content, offsets: Int32Array.from(this.#offsets) }
+  }
+
+  /** Continues in a new slab. Earlier content keeps the old one. */
+  #startSlab(): void {
+    const own = slab.subarray(this.#start, slabEnd)
+    slab = new Uint8Array(new SharedArrayBuffer(Math.max(2 * own.length, SLAB_BYTES)))
+    slab.set(own)
+    this.#start = 0
+    slabEnd = own.length
   }
 
   /** Returns undefined for a longer file, and for one that cannot be read: its hashing says why, if it is selected. */
@@ -73,7 +94,7 @@ export class SmallFileReader {
       fd = openSync(path, OPEN_FLAGS)
       let size = 0
       for (;;) {
-        const read = readSync(fd, this.#bytes, this.#used + size, READ_BYTES - size, size)
+        const read = readSync(fd, slab, slabEnd + size, READ_BYTES - size, size)
         if (read === 0) return size
         size += read
         if (size === READ_BYTES) return undefined

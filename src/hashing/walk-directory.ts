@@ -1,6 +1,7 @@
 import { join, sep } from 'node:path'
+import { leavesPlainPaths } from '../metainfo/plain-paths.ts'
 import { forEachInParallel } from '../ports/parallel.ts'
-import { FoundFile } from './found-file.ts'
+import { type FoundDirectory, FoundFile } from './found-file.ts'
 import { DIRECTORY_SIZE, type Listing, SYMLINK_SIZE } from './hash-job.ts'
 
 /** Maximum number of directories that are listed together. */
@@ -14,52 +15,65 @@ export interface WalkOptions {
   readonly limit: number
 }
 
+/** What a directory has in it: files, and the names of directories, in the order of their names. */
+type Entries = readonly (FoundFile | string)[]
+
 /**
  * Returns the files below a directory, in the order of their names, each directory at the place of its own name. The
  * directories of a level are listed together. Rejects as `list` does.
  */
 export async function walkDirectory(root: string, { limit, list }: WalkOptions): Promise<FoundFile[]> {
-  const listings = new Map<string, Listing>()
+  const directories = new Map<string, Entries>()
   const prefix = join(root, sep)
   for (let level = ['']; level.length > 0; ) {
     const below: string[] = []
     const size = Math.min(MAX_BATCH_DIRECTORIES, Math.ceil(level.length / limit))
-    await forEachInParallel(batchesOf(level, size), limit, async directories => {
-      const found = await list(directories.map(path => (path === '' ? root : prefix + path)))
+    await forEachInParallel(batchesOf(level, size), limit, async batch => {
+      const found = await list(batch.map(path => (path === '' ? root : prefix + path)))
+      // Entries are made while other threads list.
       for (const [at, listing] of found.entries()) {
-        listings.set(directories[at]!, listing)
-        for (const name of directoriesOf(listing)) below.push(join(directories[at]!, name))
+        const path = batch[at]!
+        const entries = entriesOf(listing, path === '' ? [] : path.split(sep))
+        directories.set(path, entries)
+        for (const entry of entries) if (typeof entry === 'string') below.push(join(path, entry))
       }
     })
     level = below
   }
   const files: FoundFile[] = []
-  const add = (directory: string, above: readonly string[]) => {
-    const listing = listings.get(directory)!
-    const attributes = listing.attributes?.split('\0')
-    const { content, offsets } = listing
-    for (const [at, name] of namesOf(listing).entries()) {
-      const size = listing.sizes[at]!
-      const path = [...above, name]
-      if (size === DIRECTORY_SIZE) add(join(directory, name), path)
-      else if (size === SYMLINK_SIZE) files.push(new FoundFile(path, 0, { target: attributes![at]! }))
-      else if (content && offsets![at]! >= 0)
-        files.push(new FoundFile(path, size, { content, contentOffset: offsets![at]! }))
-      else files.push(new FoundFile(path, size, { executable: attributes?.[at] === 'x' }))
+  const add = (path: string) => {
+    for (const entry of directories.get(path)!) {
+      if (typeof entry === 'string') add(join(path, entry))
+      else files.push(entry)
     }
   }
-  add('', [])
+  add('')
   return files
 }
 
-function directoriesOf(listing: Listing): string[] {
-  return listing.sizes.includes(DIRECTORY_SIZE)
-    ? namesOf(listing).filter((_, at) => listing.sizes[at] === DIRECTORY_SIZE)
-    : []
+function entriesOf(listing: Listing, names: readonly string[]): Entries {
+  const { arePlain, attributes, content, offsets, sizes } = listing
+  if (sizes.length === 0) return []
+  const directory = { names, isPlain: arePlain && leavesPlainPaths(names), content }
+  const attributesOfEach = attributes?.split('\0')
+  return listing.names.split('/').map((name, at) => {
+    const size = sizes[at]!
+    return size === DIRECTORY_SIZE
+      ? name
+      : fileOf(directory, name, size, offsets?.[at], attributesOfEach?.[at])
+  })
 }
 
-function namesOf({ names, sizes }: Listing): string[] {
-  return sizes.length === 0 ? [] : names.split('\0')
+function fileOf(
+  directory: FoundDirectory,
+  name: string,
+  size: number,
+  contentOffset: number | undefined,
+  attribute: string | undefined,
+): FoundFile {
+  if (size === SYMLINK_SIZE) return new FoundFile(directory, name, 0, -1, { target: attribute! })
+  const options = attribute === 'x' ? { executable: true } : undefined
+  return new FoundFile(directory, name, size, contentOffset, options)
 }
 
 function* batchesOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {

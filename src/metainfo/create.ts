@@ -57,6 +57,8 @@ export interface CreateOptions {
    * Returns the hashes of all pieces of the planned files. `signal` aborts it. @default `files` are read, once and in order
    */
   readonly hashPieces?: (plan: ContentPlan, signal: AbortSignal) => Promise<PieceHashes>
+  /** True if `arePlain` holds for the files. @default it is checked @internal */
+  readonly arePathsPlain?: boolean
   /** Called after each chunk with the number of bytes hashed so far, and of all bytes. */
   readonly onProgress?: (bytes: number, total: number) => void
   /** Aborts after the current chunk: `create` rejects with ERR_ABORTED. */
@@ -112,13 +114,15 @@ export async function create(options: CreateOptions): Promise<Created> {
   }
   const draft = async () => {
     const hashes = Buffer.alloc(format === 'v2' ? 0 : plan.pieceCount * 20)
-    const whole = assemble(options, await infoOf(hashes, () => DRAFT_ROOT))
+    const info = await infoOf(hashes, () => DRAFT_ROOT)
     // One file stands for many that cause no warning: reading them all takes as long as hashing them.
     const isBrief =
-      format === 'v1' && whole.length <= MAX_TORRENT_SIZE && (await runInTurns(arePlain(options.files)))
-    if (!isBrief) return whole
+      format === 'v1' &&
+      info.length <= MAX_BRIEF_BYTES &&
+      (options.arePathsPlain || (await runInTurns(arePlain(options.files))))
+    if (!isBrief) return assemble(options, info)
     const [first] = options.files
-    const files = [{ source: { ...first!, length }, offset: 0, padding: 0 }]
+    const files = [{ source: { ...first!, path: first!.path, length }, offset: 0, padding: 0 }]
     const brief = runAtOnce(encodeContent({ ...plan, files }, options.name, () => DRAFT_ROOT))
     return assemble(options, encodeInfo(options, plan, brief, hashes))
   }
@@ -134,6 +138,9 @@ export async function create(options: CreateOptions): Promise<Created> {
   const infoHashV2 = createHash('sha256').update(info).digest()
   return { infoHash: format === 'v2' ? infoHashV2.subarray(0, 20) : infoHash, infoHashV2, ...result }
 }
+
+/** Bytes of the largest `info` that is not read as a whole. The rest of a .torrent has room beside it. */
+const MAX_BRIEF_BYTES = MAX_TORRENT_SIZE / 2
 
 /** Stands for the root of a file that was not hashed yet. */
 const DRAFT_ROOT = Buffer.alloc(NODE_LENGTH, 1)
@@ -195,10 +202,15 @@ function assemble(options: CreateOptions, info: Buffer, layers: Partial<LayersSo
 
 const NAME_SEPARATOR = /[/\0]/
 
-/** Rejects names that no file system allows. They would be replaced on reading, and no file would be found. */
-function checkNames({ name, files }: CreateOptions): void {
-  checkPath([name])
-  for (const { path } of files) checkPath(path)
+/** Rejects a file that no torrent can have, and names that no file system allows: they would be replaced on reading. */
+function checkFile({ length, path, symlink }: SourceFile): void {
+  checkPath(path)
+  const fail = (what: string) => {
+    throw new InputError('ERR_USAGE', `${quote(path.map(nameText).join('/'))}: ${what}`)
+  }
+  const isEmptyLink = !symlink || (length === 0 && path.length > 0 && symlink.length > 0)
+  if (!isEmptyLink) fail('expected a symlink with a target and without content')
+  if (!Number.isSafeInteger(length) || length < 0) fail(`expected a length of 0 or more, got ${length}`)
 }
 
 function checkPath(names: SourceFile['path']): void {
@@ -224,17 +236,8 @@ function checkOptions(
   }
   if (options.name === '') fail('expected a name, got ""')
   if (options.files.length === 0) fail('expected at least one file, got none')
-  checkNames(options)
-  for (const file of options.files) {
-    const isEmptyLink =
-      !file.symlink || (file.length === 0 && file.path.length > 0 && file.symlink.length > 0)
-    if (!isEmptyLink)
-      fail(
-        `${quote(file.path.map(nameText).join('/'))}: expected a symlink with a target and without content`,
-      )
-    if (Number.isSafeInteger(file.length) && file.length >= 0) continue
-    fail(`${quote(file.path.map(nameText).join('/'))}: expected a length of 0 or more, got ${file.length}`)
-  }
+  checkPath([options.name])
+  if (!options.arePathsPlain) for (const file of options.files) checkFile(file)
   if (!Number.isSafeInteger(pieceLength) || pieceLength < 1 || pieceLength > MAX_PIECE_LENGTH) {
     fail(`piece length: expected a whole number from 1 to ${MAX_PIECE_LENGTH}, got ${pieceLength}`)
   }

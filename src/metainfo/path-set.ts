@@ -5,7 +5,7 @@ import { type Fingerprint, Fingerprinter, Fingerprints } from './fingerprints.ts
 import { cut, splitName } from './name.ts'
 
 /** Maximum number of directories in a torrent. Each is created on disk. */
-const MAX_DIRECTORIES = 500_000
+export const MAX_DIRECTORIES = 500_000
 /** Maximum number of files that need another path, since theirs is in use. */
 const MAX_COLLISIONS = 100_000
 /** Maximum number of consecutive suffixes to try for one file. */

@@ -53,7 +53,9 @@ t.test('small files that are read as they are listed give the same torrent', asy
     Object.fromEntries(
       sizes.map((size, at) => [String.fromCharCode(97 + at), noise(size, at + directory.length)]),
     )
-  const directories = { b: content('b'), ba: { c: content('c') }, d: content('dd') }
+  // More than one slab of memory has room for.
+  const large = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`f${at}`, noise(12_000, at)]))
+  const directories = { b: content('b'), ba: { c: content('c') }, d: content('dd'), e: large }
   const directory = t.testdir({ first: content(''), ...directories, z: 'a single file' })
   const read = (path: readonly string[]) => readFileSync(join(directory, ...path))
   const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' })
@@ -73,6 +75,38 @@ t.test('small files that are read as they are listed give the same torrent', asy
     const expected = await create({ ...options, files })
     t.strictSame(await createFromPath(directory, { ...options, hashPool }), expected, `${pieceLength}`)
     t.strictSame(await createFromPath(directory, { ...options, useMainThread: true }), expected)
+  }
+})
+
+t.test('names that another system would change give the warnings of a torrent of these files', async t => {
+  const sets = [
+    ['plain/a', 'plain/b', 'z'],
+    ['a', 'A'],
+    ['d/a', 'd/A', 'e'],
+    ['a/con', 'b'],
+    ['con/a'],
+    ['a./b'],
+    ['tab\there/b'],
+    [`${'x'.repeat(200)}/${'y'.repeat(200)}/${'z'.repeat(200)}/${'w'.repeat(200)}/${'v'.repeat(250)}`],
+  ]
+  for (const [at, paths] of sets.entries()) {
+    const directory = join(t.testdir(), `${at}`)
+    for (const path of paths) {
+      mkdirSync(join(directory, path, '..'), { recursive: true })
+      writeFileSync(join(directory, path), path)
+    }
+    const files = [...paths].sort().map(path => ({
+      ...{ path: path.split('/'), length: path.length },
+      async *read() {
+        yield Buffer.from(path)
+      },
+    }))
+    const expected = await create({ name: 'n', files })
+    t.strictSame(
+      await createFromPath(directory, { name: 'n', hashPool }),
+      expected,
+      paths.join().slice(0, 40),
+    )
   }
 })
 

@@ -2,7 +2,7 @@ import t from 'tap'
 import { runAtOnce } from '../../src/codec/steps.ts'
 import { create } from '../../src/metainfo/create.ts'
 import { openMetainfo } from '../../src/metainfo/parse.ts'
-import { arePlain } from '../../src/metainfo/plain-paths.ts'
+import { arePlain, arePlainNames } from '../../src/metainfo/plain-paths.ts'
 
 const filesOf = (paths: readonly string[]) =>
   paths.map(path => ({
@@ -21,6 +21,8 @@ t.test('a torrent of plain paths gives no warning, and keeps them', async t => {
     "it's (1) [2] {3} #4 %5.tar.gz",
   ]
   t.equal(runAtOnce(arePlain(filesOf(paths))), true)
+  t.equal(arePlainNames(paths.flatMap(path => path.split('/').slice(-1))), true)
+  t.equal(arePlainNames(['Read Me', 'read it', 'x'.repeat(255)]), true)
   const { torrent, warnings } = await create({ name: 'x', files: filesOf(paths) })
   const read = await openMetainfo(torrent, { portableNames: true })
   t.strictSame(warnings, [])
@@ -52,6 +54,7 @@ t.test(
     for (const paths of sets) {
       const title = JSON.stringify(paths).slice(0, 40)
       t.equal(runAtOnce(arePlain(filesOf(paths))), false, title)
+      if (!paths.some(path => path.includes('/'))) t.equal(arePlainNames(paths), false, title)
       const { torrent, warnings } = await create({ name: 'x', files: filesOf(paths) })
       t.strictSame(warnings, (await openMetainfo(torrent, { portableNames: true })).warnings, title)
       t.not(warnings.length, 0, title)
