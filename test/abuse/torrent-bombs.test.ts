@@ -81,11 +81,16 @@ async function openElsewhere(torrent: Buffer, path: string): Promise<Report> {
     const rss = process.memoryUsage.rss
     const before = rss()
     let peak = before
-    const start = performance.now()
+    // CPU time, as other work of the machine is not ours
+    const cpu = () => {
+      const { user, system } = process.cpuUsage()
+      return user + system
+    }
+    const start = cpu()
     let last = start
     let longest = 0
     const beat = () => {
-      const now = performance.now()
+      const now = cpu()
       longest = Math.max(longest, now - last)
       last = now
     }
@@ -104,7 +109,7 @@ async function openElsewhere(torrent: Buffer, path: string): Promise<Report> {
     beat()
     peak = Math.max(peak, rss())
     clearImmediate(timer)
-    const longestTurn = longest / (performance.now() - start)
+    const longestTurn = longest / (cpu() - start)
     console.log(JSON.stringify({ ...found, longestTurn, memory: (peak - before) / torrent.length }))
   `
   const heap = [`--max-old-space-size=${HEAP_MB}`, `--max-semi-space-size=${YOUNG_MB}`]

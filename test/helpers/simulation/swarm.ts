@@ -13,13 +13,15 @@ import type { Host, HostOptions } from './host.ts'
 import { MemoryStorage } from './memory-storage.ts'
 import { SimulatedNetwork } from './network.ts'
 
-export interface SwarmSpec {
-  /** The seed of all random numbers. The same seed gives the same run. */
-  readonly seed: number
-  readonly pieces: number
-  /** Bytes. @default 16 KiB */
-  readonly pieceLength?: number
-}
+/** The seed of all random numbers, with which the same seed gives the same run, and a torrent or its size. */
+export type SwarmSpec = { readonly seed: number } & (
+  | { readonly made: MadeTorrent }
+  | {
+      readonly pieces: number
+      /** Bytes. @default 16 KiB */
+      readonly pieceLength?: number
+    }
+)
 
 export interface MemberSpec extends HostOptions {
   /** True if it has all pieces from the start. @default false */
@@ -68,14 +70,15 @@ export class SimulatedSwarm {
   readonly members: Member[] = []
   readonly random: () => number
 
-  constructor({ seed, pieces, pieceLength = 16_384 }: SwarmSpec) {
+  constructor({ seed, ...torrent }: SwarmSpec) {
     this.random = generator(seed)
     this.network = new SimulatedNetwork({ clock: this.clock, random: generator(seed + 1000) })
-    this.made = makeTorrent({
-      files: [{ path: 'simulated.bin', length: pieces * pieceLength }],
-      pieceLength,
-      seed,
-    })
+    if ('made' in torrent) this.made = torrent.made
+    else {
+      const { pieces, pieceLength = 16_384 } = torrent
+      const files = [{ path: 'simulated.bin', length: pieces * pieceLength }]
+      this.made = makeTorrent({ files, pieceLength, seed })
+    }
   }
 
   /** Bytes of the torrent. */
