@@ -36,14 +36,17 @@ export class ActivePiece {
   readonly alone: Fetcher | undefined
   /** Ends the task of the piece in the queue. */
   readonly endTask: () => void
+  /** A time before all of its requests, in milliseconds. Pieces that become active later have no earlier one. */
+  readonly begunAt: number
   /** The time since when its free blocks are reserved for a faster peer, in ms. Taking or losing a block clears it. */
   reservedSince: number | undefined
   readonly #first: (Fetcher | undefined)[] = []
   readonly #second = new Map<number, Fetcher>()
 
-  constructor(buffer: PieceBuffer, endTask: () => void, alone?: Fetcher) {
+  constructor(buffer: PieceBuffer, endTask: () => void, begunAt: number, alone?: Fetcher) {
     this.buffer = buffer
     this.endTask = endTask
+    this.begunAt = begunAt
     this.alone = alone
   }
 

@@ -45,6 +45,8 @@ export class Endgame {
     const most = Math.min(room, ENDGAME_BATCH, soon)
     const lateness = chooseLateness(patience, hurry)
     for (const piece of this.#active) {
+      // the oldest piece comes first, so no other has late blocks: hundreds of idle peers ask for some again and again
+      if (now - piece.begunAt < lateness.minAgeMs) return
       if (!mayHelp(requester, piece)) continue
       piece.takeLate(requester, most, now, lateness, taken)
       if (taken.length === most) return

@@ -288,7 +288,7 @@ export class Scheduler extends Emitter<SchedulerEvents> implements BlockSource {
   /** Resolves when the piece is stored or given up. */
   #fetch(piece: PieceBuffer, requester: Fetcher, alone: Fetcher | undefined): Promise<void> {
     return new Promise(resolve => {
-      const active = new ActivePiece(piece, resolve, alone)
+      const active = new ActivePiece(piece, resolve, this.#time, alone)
       this.#active.add(active)
       if (this.#isEnded) return this.pieces.end(piece)
       if (piece.complete) this.emit('whole', piece)

@@ -2,6 +2,9 @@ import t from 'tap'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { BLOCK_LENGTH } from '../../../src/codec/message.ts'
 import { ActivePiece, chooseLateness } from '../../../src/pipeline/pieces/active-piece.ts'
+import { ActivePieces } from '../../../src/pipeline/pieces/active-pieces.ts'
+import { Deadlines } from '../../../src/pipeline/pieces/deadlines.ts'
+import { Endgame } from '../../../src/pipeline/pieces/endgame.ts'
 import type { Request, Requester } from '../../../src/streams/peer/requester.ts'
 import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 
@@ -23,7 +26,7 @@ function peer(...pieces: number[]) {
 }
 
 function setup(alone?: Requester) {
-  const piece = new ActivePiece(new PieceBuffer(1, 3 * BLOCK_LENGTH + 5), () => {}, alone)
+  const piece = new ActivePiece(new PieceBuffer(1, 3 * BLOCK_LENGTH + 5), () => {}, 0, alone)
   /** Lets a peer take free or late blocks. */
   const take = ({ requester, asked }: ReturnType<typeof peer>, most: number, now = 0, patience?: number) => {
     const taken: Request[] = []
@@ -52,6 +55,24 @@ t.test('a piece is not open to a peer that has it and does not serve it', async 
   a.refused.add(1)
   t.equal(setup().piece.isFor(a.requester), false)
   t.equal(setup(a.requester).piece.isFor(a.requester), false)
+})
+
+t.test('for late blocks, no piece is searched that was begun too recently to have one', async t => {
+  const searched: number[] = []
+  const first = { ...peer(0, 1, 2, 3).requester, window: {} } as Requester
+  const active = new ActivePieces()
+  for (const [index, begunAt] of [0, 100, 300].entries()) {
+    const piece = new ActivePiece(new PieceBuffer(index, BLOCK_LENGTH), () => {}, begunAt)
+    piece.take(first, 1, begunAt, [])
+    active.add(piece)
+  }
+  first.findRequestTime = index => {
+    searched.push(index)
+    return 0
+  }
+  const second = { ...peer(0, 1, 2, 3).requester, window: {} } as Requester
+  new Endgame(active, new Deadlines(undefined), 500).takeLate(second, 16, 650, [], true)
+  t.same(searched, [0, 1])
 })
 
 t.test('each block is given out once, as many as there is room for', async t => {
