@@ -17,7 +17,7 @@ import { forwardEvents } from '../ports/forward-events.ts'
 import { threadLoopLoad } from '../ports/loop-load.ts'
 import { pick } from '../ports/pick.ts'
 import { TimerQueue } from '../ports/timer-queue.ts'
-import { OpenFileLimit } from '../storage/open-file-limit.ts'
+import { defaultOpenFiles, OpenFileLimit } from '../storage/open-file-limit.ts'
 import { VERSION } from '../version.ts'
 import { ADD_OPTION_KINDS, type AddOptions } from './client/add-options.ts'
 import { ClientBlocklist } from './client/client-blocklist.ts'
@@ -52,7 +52,6 @@ export interface ClientEvents {
 
 const DEFAULT_MEMORY_BYTES = 64 << 20
 const DEFAULT_MAX_PEERS = 200
-const DEFAULT_MAX_OPEN_FILES = 128
 
 /**
  * Owns what the torrents of one process share: the identity, the port, the DHT and LSD, the rate limits, the connections, the
@@ -96,7 +95,7 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#blocklist = new ClientBlocklist(options.blocklist, pick(options, 'family', 'fs', 'http'))
     this.#connections = new ConnectionLimit(maxPeers ?? DEFAULT_MAX_PEERS)
     this.#memory = new MemoryBudget(memory ?? DEFAULT_MEMORY_BYTES)
-    this.#openFiles = new OpenFileLimit(maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES)
+    this.#openFiles = new OpenFileLimit(maxOpenFiles ?? defaultOpenFiles())
     const hashThreads = options.hashThreads ?? defaultHashThreads()
     if (hashThreads > 0) this.#hashPool = new HashPool({ threads: hashThreads })
     if (up !== undefined) this.#up = new RateLimit({ rate: up, clock })

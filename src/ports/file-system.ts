@@ -1,5 +1,5 @@
 /** The file system is injected: only this file imports node:fs, so that memfs can take its place. */
-import { promises } from 'node:fs'
+import { promises, readFileSync } from 'node:fs'
 import { nameOfBytes, systemPath } from '../codec/byte-names.ts'
 import { makeDirectories } from './make-directories.ts'
 
@@ -128,6 +128,16 @@ export interface FreeSpace {
 export async function freeSpaceAt(path: string): Promise<FreeSpace> {
   const { bavail, blocks, bsize } = await promises.statfs(systemPath(path))
   return { free: bavail * bsize, total: blocks * bsize }
+}
+
+/** Returns the number of descriptors that the process may have open, where the system has a file that says it, as Linux does. */
+export function findDescriptorLimit(): number | undefined {
+  try {
+    const [, limit] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
+    return limit === undefined ? undefined : Number(limit)
+  } catch {
+    return undefined
+  }
 }
 
 /** Reads a regular file of at most `maxLength` bytes. Rejects with a system error, or EFBIG. */

@@ -102,6 +102,14 @@ export class FileStates {
     return this.#compare(index, others, other, 0)
   }
 
+  /** True if a file has this state. */
+  matches(index: number, { size, mtimeNs, ctimeNs, ino, dev }: FileState): boolean {
+    const at = index * STATE_NUMBERS
+    return [size, mtimeNs, ctimeNs, ino, dev].every(
+      (number, offset) => this.#numbers[at + offset] === BigInt.asUintN(64, number),
+    )
+  }
+
   /** True if it is the same file as one in other states, by inode and device, whatever its content. */
   isSameFile(index: number, others: FileStates, other: number): boolean {
     return this.#compare(index, others, other, IDENTITY_OFFSET)

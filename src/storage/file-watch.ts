@@ -1,4 +1,5 @@
 /** Detects that another program changes files that we write or have verified. */
+import type { FileState } from '../ports/file-system.ts'
 import { FileStates } from './file-states.ts'
 
 /** The files that are watched: their owner. */
@@ -6,6 +7,8 @@ export interface WatchedFiles {
   readonly count: number
   /** Returns the states of the files at their paths, in the order of `indexes`. Never rejects. */
   findStates(indexes: readonly number[]): Promise<FileStates>
+  /** Returns the state of what is at the path of a file, wherever its directories lead; undefined if it cannot be read. */
+  findStateAtPath(index: number): Promise<FileState | undefined>
   /** Called before and after files are checked by path, since open directories may have been replaced. */
   forgetDirectories(): Promise<void>
   /** Called with each changed file, since the open file may not be the one at its path. */
@@ -166,6 +169,20 @@ export class FileWatch {
     const noticed = [...(this.#news ?? [])]
     this.#news = undefined
     return noticed
+  }
+
+  /**
+   * Compares files with their remembered states, by one look at each path. False if any may have changed: `findChanged`
+   * finds out which.
+   */
+  async areUnchanged(indexes: readonly number[]): Promise<boolean> {
+    for (const index of indexes) {
+      if (this.#bursts?.has(index) || this.#noticed?.has(index)) return false
+      if (!this.known.has(index)) continue
+      const found = await this.#files.findStateAtPath(index)
+      if (!found || !this.known.matches(index, found)) return false
+    }
+    return true
   }
 
   /**

@@ -1,3 +1,10 @@
+import { findDescriptorLimit } from '../ports/file-system.ts'
+
+/** The default limit, and its share of the descriptors that the process may have: connections need most of them. */
+const MIN_OPEN_FILES = 128
+const MAX_OPEN_FILES = 1024
+const OPEN_FILES_SHARE = 1 / 4
+
 /** An open file that is not in use. */
 export interface IdleFile {
   /** Closes the file. Its place is free afterwards. Never rejects. */
@@ -103,4 +110,10 @@ export class OpenFileLimit {
     if (queue.length > 0) this.#waiting.set(owner, queue)
     return resolve
   }
+}
+
+/** Returns the number of files that a client may keep open: 128 to 1,024, as the system allows. */
+export function defaultOpenFiles(): number {
+  const share = Math.floor((findDescriptorLimit() ?? 0) * OPEN_FILES_SHARE)
+  return Math.max(MIN_OPEN_FILES, Math.min(MAX_OPEN_FILES, share))
 }

@@ -94,6 +94,14 @@ export class SafeDirectory {
     })
   }
 
+  /**
+   * Returns the state of what is at `path`, wherever the directories of the path lead: to be compared, and for nothing else.
+   * Undefined if it cannot be read. Never rejects.
+   */
+  async findStateAtPath(path: string): Promise<FileState | undefined> {
+    return this.#fs.lstat(join(this.path, path), { bigint: true }).catch(() => undefined)
+  }
+
   /** True if there is a directory at `path`, '' for this one. Rejects as `open` does. */
   async has(path: string): Promise<boolean> {
     return (await this.#in(path, 'read', async () => true)) ?? false

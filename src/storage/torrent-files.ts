@@ -60,6 +60,11 @@ export class TorrentFiles implements WatchedFiles {
   }
 
   /** See WatchedFiles. */
+  findStateAtPath(index: number): Promise<FileState | undefined> {
+    return this.#output.directory.findStateAtPath(this.#layout.files[index]!.path)
+  }
+
+  /** See WatchedFiles. */
   evict(index: number): void {
     this.#output.evict(this.#layout.files[index]!.path)
   }

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { join } from 'node:path'
 import { createFsFromVolume, Volume } from 'memfs'
 import t from 'tap'
 import type { FileJobRunner } from '../../src/storage/file-job.ts'
@@ -7,6 +8,7 @@ import { FileStorage } from '../../src/storage/file-storage.ts'
 import { FileThreads } from '../../src/storage/file-threads.ts'
 import { FileWatch } from '../../src/storage/file-watch.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
+import { nextTick } from '../helpers/other-program.ts'
 import { type Disk, jobsIn, readOf, storageSuite } from '../helpers/storage-suite.ts'
 
 t.test('a storage in memory passes the suite', async t => {
@@ -99,12 +101,44 @@ t.test('a storage that rests has no file and no directory open, and can be used 
   t.equal(open(), 0)
 })
 
+t.test('one look at the path of a file finds each change of it', async t => {
+  const { metainfo, content } = makeTorrent({ name: 'd', files: [{ path: 'd/a', length: 100 }] })
+  const directory = t.testdir({ elsewhere: {} })
+  const at = (path: string) => join(directory, path)
+  const storage = new FileStorage(metainfo, { directory })
+  await storage.write(0, content)
+  await storage.watch!.states([0]) // ends the burst
+  const areUnchanged = () => storage.watch!.areUnchanged([0])
+  t.equal(await areUnchanged(), true)
+  const changes = {
+    'it is written': () => fs.writeFileSync(at('d/a'), content),
+    'it is replaced': () => {
+      fs.writeFileSync(at('d/b'), content)
+      fs.renameSync(at('d/b'), at('d/a'))
+    },
+    'its directory is another one': () => {
+      fs.rmSync(at('d'), { recursive: true })
+      fs.writeFileSync(at('elsewhere/a'), content)
+      fs.symlinkSync('elsewhere', at('d'))
+    },
+    'it is removed': () => fs.rmSync(at('d/a')),
+  }
+  for (const [name, change] of Object.entries(changes)) {
+    await nextTick(directory)
+    change()
+    t.equal(await areUnchanged(), false, name)
+    await storage.watch!.remember([0])
+  }
+  await storage.close()
+})
+
 t.test('writes that follow each other at once share comparisons, and others are each compared', async t => {
   let [now, stats, version] = [0, 0, 1n]
   const files = {
     count: 1,
     evict: () => {},
     forgetDirectories: async () => {},
+    findStateAtPath: async () => undefined,
     async findStates() {
       stats++
       const states = new FileStates(1)

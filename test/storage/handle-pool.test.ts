@@ -4,7 +4,7 @@ import t from 'tap'
 import type { FileHandle } from '../../src/ports/file-system.ts'
 import { HandlePool } from '../../src/storage/handle-pool.ts'
 import { MAX_OPEN_DIRECTORIES } from '../../src/storage/open-directories.ts'
-import { OpenFileLimit } from '../../src/storage/open-file-limit.ts'
+import { defaultOpenFiles, OpenFileLimit } from '../../src/storage/open-file-limit.ts'
 import type { Access } from '../../src/storage/safe-directory.ts'
 import { MAX_PARALLEL_FILES } from '../../src/storage/torrent-files.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
@@ -46,6 +46,10 @@ async function settled(promise: Promise<unknown>): Promise<boolean> {
   await new Promise(resolve => setImmediate(resolve))
   return done
 }
+
+t.test('a client keeps at least 128 files open, and at most 1,024', async t => {
+  t.ok(defaultOpenFiles() >= 128 && defaultOpenFiles() <= 1024)
+})
 
 t.test('of two hundred files no more than the limit are open, one by one or all at once', async t => {
   const limit = 5

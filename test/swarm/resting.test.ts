@@ -42,6 +42,30 @@ t.test('a seed without peers rests, serves each peer that connects, and rests ag
   }
 })
 
+t.test(
+  'a seed is ticked once a second while it uploads little, and more often while it uploads much',
+  async t => {
+    const { address, clock } = await restingSeed(t)
+    const wire = await dial(t, made, address)
+    await wire.unchoked()
+    await clock.advance(1000)
+    let timers = 0
+    const { setTimeout } = clock
+    clock.setTimeout = (...args) => {
+      timers++
+      return setTimeout.apply(clock, args)
+    }
+    for (let at = 0; at < 40; at++) await clock.advance(250)
+    t.ok(timers <= 12, `${timers} timers in ten seconds`)
+    timers = 0
+    for (let at = 0; at < 40; at++) {
+      for (let count = 0; count < 4; count++) await wire.fetch(first!)
+      await clock.advance(250)
+    }
+    t.ok(timers >= 36, `${timers} timers in ten seconds of 256 KiB each`)
+  },
+)
+
 t.test('a reader of a torrent that rests gets every byte', async t => {
   const { rests, torrent } = await restingSeed(t)
   await rests()

@@ -44,7 +44,10 @@ export interface ClientOptions {
   readonly maxPeers?: number
   /** Bytes of memory for pieces and requests of all torrents together. @default 64 MiB */
   readonly memory?: number
-  /** Maximum number of open files of all torrents together, at least 1. @default 128 */
+  /**
+   * Maximum number of open files of all torrents together, at least 1.
+   * @default a quarter of the descriptors that the process may have, 128 to 1,024
+   */
   readonly maxOpenFiles?: number
   /**
    * Number of threads that hash files when torrents are checked, 0 for none. They start when there is much to hash.

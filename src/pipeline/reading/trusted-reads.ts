@@ -46,7 +46,7 @@ export class TrustedReads implements Pick<Storage, 'read'> {
     if (this.#recheck.sampled) await this.#recheck.sampled
     if (this.#storage.watch === undefined) return this.#storage.read(position, target)
     const files = this.#layout.spans(position, target.length).map(({ fileIndex }) => fileIndex)
-    await this.#look(files.filter(file => this.#isDue(file)))
+    await this.#lookIfDue(files.filter(file => this.#isDue(file)))
     if (!this.#trusts(position, target.length)) return 0
     try {
       if (this.#doubts !== this.#recheck.doubts) this.#ahead.clear()
@@ -66,10 +66,20 @@ export class TrustedReads implements Pick<Storage, 'read'> {
     return checkedAt === undefined || this.#clock.now() - checkedAt >= LOOK_INTERVAL_MS
   }
 
-  async #look(files: readonly number[]): Promise<void> {
+  async #lookIfDue(files: readonly number[]): Promise<void> {
     if (files.length === 0) return
-    for (const file of files) this.#checkedAt.set(file, this.#clock.now())
+    this.#noteLook(files)
+    // one look at each path: to find out what changed takes several calls of the system
+    if (!(await this.#storage.watch?.areUnchanged(files))) await this.#look(files)
+  }
+
+  async #look(files: readonly number[]): Promise<void> {
+    this.#noteLook(files)
     await this.#recheck.checkFiles(files)
+  }
+
+  #noteLook(files: readonly number[]): void {
+    for (const file of files) this.#checkedAt.set(file, this.#clock.now())
   }
 
   #trusts(position: number, length: number): boolean {

@@ -162,6 +162,12 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     return this.candidates.idleTime(now, this.#seeding)
   }
 
+  /** True if a peer's requests wait because another peer fetches the same piece. */
+  get hasDeferredRequests(): boolean {
+    for (const { responder } of this.peers.keys()) if (responder.isDeferring) return true
+    return false
+  }
+
   /** Disconnects a peer that gave wrong bytes too often. @param name its `host:port` */
   ban(name: string, reason: string): void {
     const now = this.#context.clock.now()

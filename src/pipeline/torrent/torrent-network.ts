@@ -21,6 +21,9 @@ import type { TorrentOptions } from './torrent-options.ts'
 import { TorrentPeers } from './torrent-peers.ts'
 import { TorrentRates } from './torrent-rates.ts'
 
+/** Bytes per second below which the upload of a seed counts as slow, and the milliseconds between two of its ticks. */
+const SLOW_UPLOAD_RATE = 65_536
+const SLOW_TICK_MS = 1000
 /** Missing bytes in announces while they are unknown. 0 would mean a seed. */
 const UNKNOWN_LEFT = 16_384
 
@@ -197,7 +200,15 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
     swarm.tick(now)
     hashes.tick(now)
     unchoker.tick(now)
-    return Math.min(untilNothing, swarm.idleTime(now))
+    const wait = Math.min(untilNothing, swarm.idleTime(now))
+    return this.#isSlowSeed(swarm) ? Math.max(wait, SLOW_TICK_MS) : wait
+  }
+
+  /** True for a seed that uploads little: hundreds of them tick. Requests that wait for another peer need more ticks. */
+  #isSlowSeed(swarm: Swarm): boolean {
+    return (
+      (this.#torrent?.isUploadOnly ?? false) && this.rates.up < SLOW_UPLOAD_RATE && !swarm.hasDeferredRequests
+    )
   }
 
   /**
@@ -237,6 +248,7 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
     swarm.on('connected', peer => this.emit('connected', peer))
     swarm.on('disconnected', (peer, reason) => this.#onDisconnected(peer, reason))
     swarm.on('active', () => this.emit('active'))
+    swarm.on('interest', () => this.emit('active'))
     swarm.on('warning', error => this.emit('warning', error))
     if (this.#isPaused) swarm.pause()
     if (this.#isClosed) {

@@ -82,6 +82,11 @@ export class Responder extends Duplex<Message, Outgoing> {
     return this.#queue.length
   }
 
+  /** True while the policy defers all requests that wait, so that `serve` has to be called again. */
+  get isDeferring(): boolean {
+    return this.#queue.length > 0 && !this.#reading && !this.#ticket && this.#lentRuns.size === 0
+  }
+
   /** True while blocks are being sent to the peer. */
   get sending(): boolean {
     return this.#lentRuns.size > 0
