@@ -44,7 +44,10 @@ const manners: fc.Arbitrary<Manners> = fc.record({
   pace: fc.constantFrom(1, 5, 20, 150),
   shuffled: fc.boolean(),
   cancels: fc.boolean(),
-  faults: fc.array(fault, { maxLength: 60 }),
+  // a second wrong block would ban it
+  faults: fc
+    .tuple(fc.array(fault, { maxLength: 60 }), fc.option(fc.nat(59), { freq: 2 }))
+    .map(([faults, at]) => (at === null ? faults : faults.toSpliced(at, 0, { kind: 'wrong' }))),
   spells: fc.array(spell, { maxLength: 3 }),
 })
 const latency = fc.constantFrom(0, 20, 100)
@@ -74,7 +77,7 @@ function costOf({ fast, pace, queue, faults, spells }: Manners, latency: number)
   const trips = 3 * latency * blocks // one for each block if the window is that small
   const time = 10_000 + 2 * pace * blocks + trips + late + away + dropped + full + 1_000 * count('refuse')
   // after a choke a peer without the fast extension may serve both the earlier requests and their repetitions
-  const repeated = (fast ? 8 : 24) * spells.length
+  const repeated = (fast ? 8 : 24) * spells.length + 4 * count('wrong')
   return { time, wasted: 2 + count('duplicate') + count('late') + repeated }
 }
 
@@ -230,6 +233,28 @@ t.test(
     }
   },
 )
+
+t.test('a reader gets every byte from the only peer after a wrong block, however it reads', async t => {
+  for (const at of [0, 9, 30, blocks - 1])
+    for (const storage of [new WindowStorage(), new MemoryStorage(made.content.length)]) {
+      const faults: Fault[] = [...Array(at).fill({ kind: 'serve' }), { kind: 'wrong' }]
+      const options = { storage, onDemand: true, memory: 64 * PIECE_LENGTH }
+      const { clock, torrent, peer, close } = connect({ manners: { faults }, options })
+      torrent.start()
+      const bytes: Uint8Array[] = []
+      let done = false
+      const read = async () => {
+        for await (const chunk of torrent.files[0]!.stream()) bytes.push(chunk)
+        done = true
+      }
+      const reading = read()
+      await clock.run({ until: () => done, for: 10_000 })
+      await reading
+      t.ok(Buffer.concat(bytes).equals(made.content))
+      t.equal(peer.connections, 1)
+      await close()
+    }
+})
 
 t.test(
   'however the only peer treats requests, everything comes over one connection, and little twice',

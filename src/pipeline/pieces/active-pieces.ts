@@ -41,9 +41,10 @@ export class ActivePieces {
     return active?.buffer === buffer ? active : undefined
   }
 
-  /** True if an active piece is for this peer alone. */
+  /** True if an active piece is for this peer alone, and lacks blocks. One that is whole may wait for a reader. */
   hasExclusive(fetcher: Fetcher): boolean {
-    for (const { alone } of this.#pieces.values()) if (alone === fetcher) return true
+    for (const { alone, buffer } of this.#pieces.values())
+      if (alone === fetcher && !buffer.complete) return true
     return false
   }
 

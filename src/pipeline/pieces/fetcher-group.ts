@@ -26,6 +26,13 @@ export class FetcherGroup {
     this.#fetchers.delete(fetcher)
   }
 
+  /** Returns true if another fetcher takes requests for this piece, and fulfils the condition. */
+  hasOther(fetcher: Fetcher, index: number, isSuitable: (other: Fetcher) => boolean): boolean {
+    for (const other of this.#fetchers)
+      if (other !== fetcher && other.ready && other.offers(index) && isSuitable(other)) return true
+    return false
+  }
+
   /** Returns how much longer than the quickest it takes, in milliseconds; 0 if it is quick, or its wait is unknown. */
   excessWaitOf({ window: { meanWaitMs = 0 } }: Fetcher, now: number): number {
     this.#measure(now)

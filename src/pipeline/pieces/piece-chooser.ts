@@ -1,22 +1,25 @@
 import type { Fetcher } from '../../streams/block-source.ts'
 import type { PeerTrust } from './peer-trust.ts'
 import type { Picker } from './picker.ts'
+import type { ReaderShares } from './reader-shares.ts'
 
 /**
  * Chooses the piece to begin with a peer.
  *
  * Inputs: the order of the picker; the pieces that the peer has, suggests and allows; whether it chokes us; its mean wait and
- * the speed of readers; the pieces of which it sent wrong bytes.
+ * the speed of readers; the pieces of which it sent wrong bytes; the pieces that readers wait for, and whether others can send them.
  */
 export class PieceChooser {
   readonly #picker: Picker
   readonly #trust: Pick<PeerTrust, 'isAccused'> | undefined
+  readonly #shares: ReaderShares
   /** The sum of the versions of picker and peer at which no piece was found for the peer. */
   readonly #barren = new WeakMap<Fetcher, number>()
 
-  constructor(picker: Picker, trust: Pick<PeerTrust, 'isAccused'> | undefined) {
+  constructor(picker: Picker, trust: Pick<PeerTrust, 'isAccused'> | undefined, shares: ReaderShares) {
     this.#picker = picker
     this.#trust = trust
+    this.#shares = shares
   }
 
   /** True if no piece was found for this peer, and nothing has changed since. */
@@ -31,7 +34,7 @@ export class PieceChooser {
 
   /** Returns true if this piece may be begun with this peer. */
   suits(fetcher: Fetcher, index: number): boolean {
-    return fetcher.offers(index) && !this.#trust?.isAccused(index, fetcher)
+    return fetcher.offers(index) && !this.#isLeftToOthers(index, fetcher)
   }
 
   /**
@@ -47,7 +50,6 @@ export class PieceChooser {
   /** Prefers a piece that the peer suggests, unless pieces go in order. While the peer chokes us, only allowed ones count. */
   #pick(fetcher: Fetcher, lead: number): number {
     const picker = this.#picker
-    const trust = this.#trust
     const { bits, peerPieces, peerChoking } = fetcher
     const follows = peerChoking || !picker.inOrder
     const named = follows
@@ -59,10 +61,17 @@ export class PieceChooser {
     const isRefused = peerPieces.isUnrestricted(peerChoking)
       ? undefined
       : (index: number) => !fetcher.offers(index)
-    if (!trust) return picker.pick(bits, isRefused, lead)
-    const isAvoided = (index: number) => isRefused?.(index) || trust.isAccused(index, fetcher)
+    if (!this.#trust) return picker.pick(bits, isRefused, lead)
+    const isAvoided = (index: number) => isRefused?.(index) || this.#isLeftToOthers(index, fetcher)
     const index = picker.pick(bits, isAvoided, lead)
     return index < 0 ? picker.pick(bits, isRefused, lead) : index
+  }
+
+  /** True if this peer sent wrong bytes of a piece. A piece that a reader waits for is left only to a peer that can send it. */
+  #isLeftToOthers(index: number, fetcher: Fetcher): boolean {
+    const trust = this.#trust
+    if (!trust?.isAccused(index, fetcher)) return false
+    return !this.#shares.dependsOn(fetcher, index, other => !trust.isAccused(index, other))
   }
 
   #versionFor({ peerPieces }: Fetcher): number {

@@ -33,6 +33,11 @@ export class ReaderShares {
     return share > 0 || piece.isReserved(now, SHARE_PATIENCE_MS) ? Math.max(0, share) : free
   }
 
+  /** True if a reader waits for this piece, and no other peer that fulfils the condition takes requests for it. */
+  dependsOn(fetcher: Fetcher, index: number, isSuitable: (other: Fetcher) => boolean): boolean {
+    return this.#deadlines.isAwaited(index) && !this.group.hasOther(fetcher, index, isSuitable)
+  }
+
   /** Returns pieces in the order in which readers need them. */
   sortNearest(pieces: ReadonlySet<ActivePiece>): Iterable<ActivePiece> {
     if (!this.#deadlines.hasReaders || pieces.size < 2) return pieces

@@ -72,7 +72,7 @@ export class Scheduler extends Emitter<SchedulerEvents> implements BlockSource {
     const patience = options.patience ?? 500
     this.deadlines = new Deadlines(options.cursors)
     this.#shares = new ReaderShares(this.deadlines)
-    this.#chooser = new PieceChooser(options.picker, options.trust)
+    this.#chooser = new PieceChooser(options.picker, options.trust, this.#shares)
     this.#free = new FreeBlocks(this.pieces, this.deadlines, this.#shares, patience)
     this.#endgame = new Endgame(this.#active, this.deadlines, patience)
     this.#admission = new PieceAdmission(options.admitted)

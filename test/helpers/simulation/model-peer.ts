@@ -2,13 +2,13 @@ import type { PeerAddress } from '../../../src/codec/compact.ts'
 import { encodeExtendedHandshake } from '../../../src/codec/extended.ts'
 import type { BlockRef, Message } from '../../../src/codec/message.ts'
 import type { MadeTorrent } from '../metainfo.ts'
-import { Wire } from '../scripted-peer.ts'
+import { Wire, wrong } from '../scripted-peer.ts'
 import type { VirtualClock } from '../virtual-clock.ts'
 import type { Host } from './host.ts'
 
 /** The handling of one request instead of a normal answer. */
 export type Fault =
-  | { readonly kind: 'serve' | 'refuse' | 'drop' | 'duplicate' }
+  | { readonly kind: 'serve' | 'refuse' | 'drop' | 'duplicate' | 'wrong' }
   /** It answers this many milliseconds later, after later requests. */
   | { readonly kind: 'late'; readonly ms: number }
 
@@ -78,6 +78,8 @@ export class ModelPeer {
   #serve(socket: ConstructorParameters<typeof Wire>[0]): void {
     const { fast, reqq, queue: most, pace, shuffled, cancels, faults, spells } = this.#manners
     const queue: BlockRef[] = []
+    /** Requests that are answered with wrong bytes. */
+    const lies = new Set<BlockRef>()
     let choking = true
     let serving = true
     let busy = false
@@ -90,7 +92,7 @@ export class ModelPeer {
       }, ms)
     const send = (block: BlockRef) => {
       this.served.push(this.#clock.now())
-      wire.serve(block)
+      wire.serve(block, lies.has(block) ? wrong : undefined)
     }
     const pump = () => {
       if (busy || !serving || queue.length === 0) return
@@ -117,6 +119,7 @@ export class ModelPeer {
         })
         return
       }
+      if (fault.kind === 'wrong') lies.add(block)
       queue.push(block)
       if (fault.kind === 'duplicate') queue.push(block)
       pump()

@@ -319,6 +319,38 @@ t.test('a suspect piece that only the accused peer has is begun by that peer', a
   t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'])
 })
 
+t.test('a piece that a peer on parole has sent, and that a reader has not read, delays no other', async t => {
+  const { peer, whole } = setup({ pieces: 2, trust: { isOnParole: () => true } })
+  const a = await peer({ window: 8 })
+  t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'], 'one at a time')
+  await a.give()
+  t.equal(whole.length, 1, 'not stored yet')
+  t.same(a.waiting, ['1:0', '1:1', '1:2', '1:3'])
+})
+
+t.test(
+  'a wrong piece that a reader waits for comes next, from the accused peer if there is no other',
+  async t => {
+    for (const others of [0, 1]) {
+      let guilty: Requester | undefined
+      const isAccused = (index: number, fetcher: object) => index === 0 && fetcher === guilty
+      const cursors = new Cursors(8)
+      const { peer } = setup({ pieces: 3, cursors, trust: { isSuspect: index => index === 0, isAccused } })
+      const a = await peer({ unchoke: false })
+      guilty = a.requester
+      if (others > 0) await peer({ window: 1, has: index => index === 0 })
+      cursors.move(cursors.open(0, 3), 0, true)
+      await a.tell({ type: 'unchoke' })
+      const index = others > 0 ? 1 : 0
+      t.same(
+        a.waiting,
+        [0, 1, 2, 3].map(block => `${index}:${block}`),
+        `${others} others`,
+      )
+    }
+  },
+)
+
 t.test('a suspect piece is not reserved for a peer that choked between two of its blocks', async t => {
   const { peer, scheduler } = setup({ pieces: 1, trust: { isSuspect: () => true } })
   const a = await peer({ window: 2 })
