@@ -163,7 +163,8 @@ t.test(
   async t => {
     for (const queue of [1, 2, 5, 10]) {
       const { peer, wasted } = await fetchAll({ manners: { fast: false, queue } })
-      t.ok(peer.longestPause < 3_500, `${peer.longestPause} ms`)
+      const pauses = peer.pauses.filter(ms => ms > 1_000)
+      t.ok(Math.max(...pauses) < 3_500 && pauses.length <= 5, `queue ${queue}: ${pauses} ms`)
       t.equal(wasted, 0)
     }
   },

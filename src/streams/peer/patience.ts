@@ -98,8 +98,13 @@ export class Patience {
     if (oldest >= this.#overtakenBefore) {
       this.#overtakenBefore = this.#lastAnsweredAt
       this.#overtakenFrom = now
-    } else if (now - this.#overtakenFrom > this.#currentPatience(now)) return this.#overtakenBefore
-    return undefined
+      return undefined
+    }
+    const patience = this.#currentPatience(now)
+    if (now - this.#overtakenFrom <= patience) return undefined
+    // of what was sent since then, a silent peer has answered none for as long
+    if (this.getSilence(now) > patience) this.#overtakenBefore = this.#lastAnsweredAt
+    return this.#overtakenBefore
   }
 
   /** Returns true if a silent peer should get a probe now. */

@@ -70,9 +70,9 @@ export class ModelPeer {
       .listen({ port: PEER_PORT })
   }
 
-  /** Returns the longest time between two sent blocks, in virtual ms. */
-  get longestPause(): number {
-    return Math.max(...this.served.slice(1).map((at, before) => at - this.served[before]!))
+  /** The times between two blocks that it sent, in virtual ms. */
+  get pauses(): number[] {
+    return this.served.slice(1).map((at, before) => at - this.served[before]!)
   }
 
   #serve(socket: ConstructorParameters<typeof Wire>[0]): void {

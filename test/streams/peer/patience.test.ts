@@ -13,6 +13,23 @@ t.test('a request counts as dropped when later ones were answered, and none as o
   t.equal(patience.findDropped(25, 3502), undefined)
 })
 
+t.test(
+  'of a silent peer, everything sent before the last answered request counts as dropped at once',
+  async t => {
+    for (const [last, before] of [
+      [990, 300], // not silent for long enough when the first are found
+      [400, 300],
+    ] as const) {
+      const patience = new Patience()
+      patience.restartSilence(0)
+      patience.onAnswer(20, 30)
+      t.equal(patience.findDropped(0, 250), undefined)
+      patience.onAnswer(before, last)
+      t.equal(patience.findDropped(0, 2_950), last === 400 ? before : 20)
+    }
+  },
+)
+
 t.test('without a later answer no request counts as dropped, however long it takes', async t => {
   const patience = new Patience()
   patience.restartSilence(0)
