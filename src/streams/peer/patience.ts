@@ -95,16 +95,13 @@ export class Patience {
    * @param oldest the time of the oldest unanswered request
    */
   findDropped(oldest: number, now: number): number | undefined {
+    const patience = this.#currentPatience(now)
+    if (oldest < this.#lastAnsweredAt && this.getSilence(now) > patience) return this.#lastAnsweredAt
     if (oldest >= this.#overtakenBefore) {
       this.#overtakenBefore = this.#lastAnsweredAt
       this.#overtakenFrom = now
-      return undefined
-    }
-    const patience = this.#currentPatience(now)
-    if (now - this.#overtakenFrom <= patience) return undefined
-    // of what was sent since then, a silent peer has answered none for as long
-    if (this.getSilence(now) > patience) this.#overtakenBefore = this.#lastAnsweredAt
-    return this.#overtakenBefore
+    } else if (now - this.#overtakenFrom > patience) return this.#overtakenBefore
+    return undefined
   }
 
   /** Returns true if a silent peer should get a probe now. */
