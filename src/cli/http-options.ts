@@ -7,7 +7,7 @@ export interface HttpOptions {
   readonly http?: HttpAddress
   /** The maximum number of files read at once. @default 32 */
   readonly maxReaders?: number
-  /** The maximum number of HTTP connections. @default 256 */
+  /** The maximum number of HTTP connections. @default 1280 */
   readonly maxClients?: number
   /** The maximum number of HTTP connections per address. @default 32, from loopback 128 */
   readonly maxClientsPerAddress?: number

@@ -34,7 +34,7 @@ export class JsonReporter implements Reporter {
 
   reportChecking(): void {}
 
-  reportProgress({ downloaded: _, wasted: __, metadata: ___, ...progress }: Progress): void {
+  reportProgress({ downloaded: _, wasted: __, metadata: ___, reused: ____, ...progress }: Progress): void {
     this.emit('progress', {
       ...progress,
       downSpeed: Math.round(progress.downSpeed),

@@ -3,7 +3,7 @@ import { describeError, exitCodeOf } from './exit.ts'
 
 /** The result of a run. */
 export interface RunOutcome
-  extends Pick<Progress, 'verified' | 'downloaded' | 'uploaded' | 'wasted' | 'ratio'> {
+  extends Pick<Progress, 'verified' | 'downloaded' | 'uploaded' | 'wasted' | 'ratio' | 'reused'> {
   /** Seconds of the whole run. */
   readonly elapsed: number
   /** Seconds until everything was verified. The time of sharing after that is left out. */

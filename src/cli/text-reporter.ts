@@ -80,14 +80,16 @@ export class TextReporter implements Reporter {
     if (!this.#quiet) this.#complain(`stalled: ${reason}`)
   }
 
-  reportDone({ verified, downloadTime, downloaded, uploaded, ratio, digests, output }: RunOutcome): void {
+  reportDone(outcome: RunOutcome): void {
+    const { verified, downloadTime, downloaded, uploaded, ratio, reused, digests, output } = outcome
     // --digest asks for these, so --quiet does not hide them. The format is that of sha256sum.
     for (const [path, digest] of Object.entries(digests)) this.#lines.say(`${digest}  ${path}`)
     if (this.#quiet) return
     const speed = downloaded > 0 ? averageRate(downloaded, downloadTime) : ''
-    const saved = output ? `${downloaded > 0 ? 'saved' : 'already complete:'} ${output}: ` : ''
+    const saved = output ? `${downloaded + reused > 0 ? 'saved' : 'already complete:'} ${output}: ` : ''
+    const copied = reused > 0 ? `; ${bytes(reused)} reused` : ''
     const given = uploaded > 0 ? `; ${bytes(uploaded)} uploaded, ratio ${ratio.toFixed(2)}` : ''
-    this.#say(`${saved}${bytes(verified)} verified in ${duration(downloadTime)}${speed}${given}`)
+    this.#say(`${saved}${bytes(verified)} verified in ${duration(downloadTime)}${speed}${copied}${given}`)
   }
 
   reportShared({ elapsed, uploaded, ratio }: RunOutcome): void {

@@ -57,7 +57,7 @@ export class TorrentMonitor {
   outcome(digests: ReadonlyMap<string, string> = new Map()): RunOutcome {
     const torrent = this.#torrent
     const { progress } = torrent
-    const { verified, downloaded, uploaded, wasted, ratio } = progress
+    const { verified, downloaded, uploaded, wasted, ratio, reused } = progress
     const now = this.#clock.now()
     return {
       verified,
@@ -67,6 +67,7 @@ export class TorrentMonitor {
       uploaded,
       ratio: Math.round(ratio * 1000) / 1000,
       wasted,
+      reused,
       digests: Object.fromEntries(digests),
       // For many files the sources take much memory, and only the JSON output contains them.
       get sources() {

@@ -22,10 +22,12 @@ export interface ConnectionLimits {
 
 /** Milliseconds after which a connection counts as stalled if its client does not read the response. */
 export const STALLED_RESPONSE_MS = 20_000
+/** Maximum number of connections by default. */
+export const MAX_CONNECTIONS = 1280
 /** Maximum number of connections of one address group by default. */
 const MAX_PER_GROUP = 32
 /** The same for loopback, where all clients of a reverse proxy come from one address. */
-const MAX_PER_LOOPBACK_ADDRESS = 128
+const MAX_PER_LOOPBACK_ADDRESS = 1024
 
 /** The default quota of an address group. */
 export function defaultQuota(group: string): number {

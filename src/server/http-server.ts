@@ -3,11 +3,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { checkArgument } from '../codec/check-arguments.ts'
 import { formatAddress } from '../codec/compact.ts'
-import { InputError, messageOf } from '../errors.ts'
+import { InputError } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
 import { pick } from '../ports/pick.ts'
+import { reasonOf } from '../ports/reason-of.ts'
 import { isLoopback, isWildcard } from './access-policy.ts'
-import { admit, defaultQuota } from './admission.ts'
+import { admit, defaultQuota, MAX_CONNECTIONS } from './admission.ts'
 import type { HttpApi } from './api/http-api.ts'
 import type { HttpConnection } from './connection.ts'
 import { DEFAULT_MAX_READERS, DEFAULT_MAX_WAITING } from './reader-slots.ts'
@@ -44,10 +45,10 @@ export interface HttpServerOptions {
   readonly maxWaiting?: number
   /**
    * Maximum number of connections. Beyond it, an idle one is closed for a new one, or else the new one is closed.
-   * @default 256
+   * @default 1280
    */
   readonly maxConnections?: number
-  /** The same for one IPv4 address, or the /64 of an IPv6 address. @default 32, for loopback addresses 128 */
+  /** The same for one IPv4 address, or the /64 of an IPv6 address. @default 32, for loopback addresses 1024 */
   readonly maxConnectionsPerAddress?: number
   readonly clock?: Clock
 }
@@ -140,7 +141,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
       })
     }).catch(error => {
       const where = formatAddress({ host, port })
-      throw new InputError('ERR_LISTEN', `cannot serve at ${where}: ${messageOf(error)}`, error)
+      throw new InputError('ERR_LISTEN', `cannot serve at ${where}: ${reasonOf(error)}`, error)
     })
     this.#server = server
     await this.#checkAddress(server)
@@ -174,7 +175,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
 
   /** Admits a new connection, or refuses it, before its first byte is read. */
   #accept(socket: Socket): void {
-    const { maxConnections: total = 256, maxConnectionsPerAddress } = this.#options
+    const { maxConnections: total = MAX_CONNECTIONS, maxConnectionsPerAddress } = this.#options
     const connection = this.#handler.connectionOf(socket)
     const { group } = connection
     const limits = { total, perGroup: maxConnectionsPerAddress ?? defaultQuota(group) }

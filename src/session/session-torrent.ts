@@ -201,8 +201,8 @@ export class SessionTorrent implements Queued {
   }
 
   /**
-   * Hashes all files again; checks of several torrents wait for each other. Resolves when that is done. Rejects with
-   * ERR_BUSY while another job runs, and with a StorageError.
+   * Hashes all files again; checks of several torrents wait for each other. Resolves when that is done. Rejects with a
+   * StorageError. Checks and moves of a torrent wait for each other; ERR_BUSY if a hundred of them wait.
    */
   async recheck(): Promise<void> {
     await this.#jobs.recheck()
@@ -210,9 +210,9 @@ export class SessionTorrent implements Queued {
 
   /**
    * Moves its files to another directory, and to another file system too: they are shared meanwhile if they are
-   * complete. After a crash the move goes on. Resolves when it is done. Rejects with ERR_BUSY while another job runs,
-   * and with a StorageError after the files are back in their old place. With `keepFiles` the files are in the new
-   * directory already, and only the record changes.
+   * complete. After a crash the move goes on. Resolves when it is done. Waits for other jobs, as `recheck` does. Rejects
+   * with a StorageError after the files are back in their old place. With `keepFiles` the files are in the new directory
+   * already, and only the record changes.
    */
   async move(directory: string, { keepFiles = false }: MoveOptions = {}): Promise<void> {
     checkArgument('directory', directory, 'text')
@@ -221,7 +221,7 @@ export class SessionTorrent implements Queued {
 
   /**
    * Renames a file or a directory of it on disk. Rejects with ERR_PATH for a path that it does not have or an invalid name,
-   * with ERR_BUSY while another job runs, and with a StorageError.
+   * with ERR_BUSY while its files are checked or moved, and with a StorageError.
    * @param path relative to its directory, with `/`
    */
   async rename(path: string, name: string): Promise<void> {

@@ -212,8 +212,8 @@ export class Session extends EventEmitter<SessionEvents> {
   /** Changes settings. They take effect at once. Rejects with an InputError that names an unknown or invalid one. */
   async set(settings: Partial<SessionSettings>): Promise<void> {
     const changes = readSettings(settings)
-    for (const path of [changes.directory, ...Object.values(changes.categories ?? {})])
-      if (path) await this.#directories.check(path)
+    if (changes.directory !== undefined) await this.#directories.check(changes.directory)
+    for (const path of Object.values(changes.categories ?? {})) if (path) await this.#directories.check(path)
     await this.#stored.set(changes)
     if ('alternativeTimes' in changes) this.#times.reset()
     await this.#applyTimes()

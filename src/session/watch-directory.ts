@@ -122,7 +122,7 @@ export class WatchDirectory extends EventEmitter<WatchDirectoryEvents> {
   /** Returns a text that changes with a file, or undefined if it is no regular file. */
   async #stateOf(name: string): Promise<string | undefined> {
     const found = await this.#fs.lstat(join(this.#directory, name), { bigint: true }).catch(() => undefined)
-    return found?.isFile() && found.size > 0n ? `${found.size} ${found.mtimeNs} ${found.ino}` : undefined
+    return found?.isFile() ? `${found.size} ${found.mtimeNs} ${found.ino}` : undefined
   }
 
   async #add(name: string, found: WatchedFile): Promise<void> {

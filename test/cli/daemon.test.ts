@@ -104,8 +104,10 @@ t.test('files and links in a watch directory are added when they are completely 
     join(dir, 'o'),
     '--watch',
     join(dir, 'watch'),
+    '--token',
+    'secret',
   ])
-  await daemon.event('ready')
+  t.notMatch(await daemon.event('ready'), { url: /secret/ }, 'logs have no token')
   const path = join(dir, 'watch', 'a.torrent')
   await writeFile(path, peers.torrent.subarray(0, 100))
   await writeFile(join(dir, 'watch', 'ignored.txt'), 'x')

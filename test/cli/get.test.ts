@@ -45,12 +45,13 @@ t.test('progress is reported during a download to standard output', async t => {
   const { path, bytes } = await offer(t)
   const run = await tsdl([path, '--json', '--down', '60K'])
   t.equal(run.code, 0, run.stderr)
-  const reports = eventsOf(run).filter(({ event }) => event === 'progress')
-  t.ok(reports.length >= 1, `${reports.length} reports of progress`)
-  t.match(reports[0], { total: bytes.length, peers: 1 })
+  const all = eventsOf(run).filter(({ event }) => event === 'progress')
+  // on a busy machine the first second may pass before the peer is connected
+  const reports = all.filter(({ verified }) => verified > 0)
+  t.match(reports[0], { total: bytes.length, peers: 1 }, `${all.length} reports of progress`)
   // the limit is `reader` at times, when the reader has just received a piece
   t.ok(reports.some(({ limit }) => limit === 'network'))
-  t.ok(reports[0].verified > 0 && reports[0].verified < bytes.length)
+  t.ok(reports[0].verified < bytes.length)
 })
 
 t.test('a file as standard output gets all bytes', async t => {
@@ -203,8 +204,9 @@ t.test('--reuse: files on disk are copied, and no peer is needed', async t => {
   const torrent = join(dir, 'a.torrent')
   t.equal((await tsdl(['create', join(dir, 'a.bin'), '-o', torrent, '--format', 'v2', '-q'])).code, 0)
   const reuse = ['--reuse', join(dir, 'other')]
-  const { code, stderr } = await tsdl([torrent, '-o', join(dir, 'out'), ...reuse, '--no-dht', '-q'])
+  const { code, stderr } = await tsdl([torrent, '-o', join(dir, 'out'), ...reuse, '--no-dht'])
   t.equal(code, 0, stderr)
+  t.match(stderr, /^saved \S+a\.bin: 97\.7 KiB verified in .*; 97\.7 KiB reused$/m)
   t.same(readFileSync(join(dir, 'out', 'a.bin')), content)
   const missing = await tsdl([torrent, '-o', join(dir, 'more'), '--reuse', join(dir, 'none'), '-q'])
   t.equal(missing.code, 2)

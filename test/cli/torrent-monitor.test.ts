@@ -24,6 +24,7 @@ class Standing extends EventEmitter {
     downloaded: 0,
     uploaded: 0,
     wasted: 0,
+    reused: 0,
     ratio: 0,
     eta: 7,
     bottleneck: bottleneckOf(),
@@ -129,6 +130,7 @@ const outcome = {
   uploaded: 2 * MiB,
   ratio: 0.5,
   wasted: 0,
+  reused: 0,
   digests: {},
   sources: [],
 }

@@ -22,8 +22,8 @@ t.test('an address counts for itself, in IPv6 with its /64', async t => {
     ['', ''],
   ]
   for (const [host, group] of rows) t.equal(addressKey(host), group, host)
-  t.equal(defaultQuota(addressKey('::ffff:127.0.0.1')), 128)
-  t.equal(defaultQuota(addressKey('::1')), 128)
+  t.equal(defaultQuota(addressKey('::ffff:127.0.0.1')), 1024)
+  t.equal(defaultQuota(addressKey('::1')), 1024)
   t.equal(defaultQuota(addressKey('10.0.0.1')), 32)
   t.equal(defaultQuota(addressKey('::2:0:0:0:1')), 32)
 })

@@ -66,7 +66,8 @@ t.test('a hook that fails is a warning, and the others go on', async t => {
 t.test('a command gets the event in its environment', async t => {
   const dir = t.testdir({ hook: '#!/bin/sh\nenv -0 > "$OUT"\necho noise\n' })
   await chmod(join(dir, 'hook'), 0o755)
-  const environment = { OUT: join(dir, 'out'), PATH: process.env.PATH }
+  const secrets = { TSDL_TOKEN: 'secret', TSDL_DAEMON_PASSWORD: 'secret' }
+  const environment = { OUT: join(dir, 'out'), PATH: process.env.PATH, ...secrets }
   await new CommandHook(join(dir, 'hook'), { environment }).deliver(event, never)
   const variables = (await readFile(join(dir, 'out'), 'utf8'))
     .split('\0')

@@ -266,6 +266,47 @@ t.test('files are moved, and renamed, and found there after a restart', async t 
   ])
 })
 
+t.test('a check and moves of a torrent are done one after the other', async t => {
+  const { session, disk } = await openSession(t)
+  const made = smallTorrent('a')
+  await disk.writeFile('/home/a', made.content)
+  const torrent = await session.add(made.metainfo)
+  await waitForSession(session, () => torrent.status === 'seeding')
+  const order: string[] = []
+  const note = (job: string) => () => order.push(`${job} ${torrent.record.directory}`)
+  await Promise.all([
+    torrent.recheck().then(note('check')),
+    session.move(torrent, '/data').then(note('move')),
+    session.move(torrent, '/more').then(note('move')),
+    session.move(torrent, '/more').then(note('move')),
+    t.rejects(torrent.rename('a', 'b'), { code: 'ERR_BUSY', message: /^a: its files are being checked/ }),
+  ])
+  t.strictSame(order, ['check /home', 'move /data', 'move /more', 'move /more'])
+  t.strictSame(await disk.readFile('/more/a'), made.content)
+  await waitForSession(session, () => torrent.status === 'seeding')
+
+  // a check that has not begun is one check for all that request it
+  const checks = Promise.all(Array.from({ length: 500 }, () => torrent.recheck()))
+  const moves = Array.from({ length: 200 }, () => torrent.move('/home'))
+  const results = await Promise.allSettled([checks, ...moves])
+  const failures = results.flatMap(result => (result.status === 'rejected' ? [result.reason] : []))
+  t.equal(failures.length, 101)
+  t.match(failures[0], { code: 'ERR_BUSY', message: /100 changes of its files wait already/ })
+  t.strictSame(await disk.readFile('/home/a'), made.content)
+})
+
+t.test('a job that waits is dropped when the torrent is removed', async t => {
+  const { session, disk } = await openSession(t)
+  const made = smallTorrent('a')
+  await disk.writeFile('/home/a', made.content)
+  const torrent = await session.add(made.metainfo)
+  await waitForSession(session, () => torrent.status === 'seeding')
+  const jobs = Promise.allSettled([torrent.recheck(), session.move(torrent, '/data')])
+  await session.remove(torrent)
+  t.match(await jobs, [{ reason: { code: 'ERR_ABORTED' } }, { reason: { code: 'ERR_ABORTED' } }])
+  t.strictSame(await disk.readFile('/home/a'), made.content)
+})
+
 t.test(
   'after a rename, a move and a recheck the earlier peers are dialled again, without a tracker',
   async t => {
@@ -328,6 +369,7 @@ t.test('invalid options are rejected and change nothing', async t => {
     message: /^labels: /,
   })
   await t.rejects(session.add(made.metainfo, { off: [5] }), { code: 'ERR_USAGE', message: /file 5/ })
+  await t.rejects(session.set({ directory: '' }), { code: 'ERR_PATH', message: /absolute path, got ""/ })
   await t.rejects(session.set({ up: 5 as never }), { code: 'ERR_USAGE', message: /^up: / })
   await t.rejects(session.set({ nothing: 5 } as never), { code: 'ERR_USAGE', message: /^nothing: / })
   const torrent = await session.add(made.metainfo, { start: false })

@@ -31,6 +31,8 @@ for (const format of ['v2', 'hybrid'] as const) {
     for (const [name, bytes] of Object.entries(hybridFiles)) t.same(await file(`d/${name}`), bytes, name)
     t.same(Buffer.from((await disk.readFile('/other/one.bin')) as Uint8Array), b, 'the source is as before')
     t.same(warnings, [])
+    const { downloaded, reused, total } = leech.progress
+    t.match({ downloaded, reused }, { downloaded: 0, reused: total })
   })
 }
 

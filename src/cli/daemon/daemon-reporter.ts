@@ -30,9 +30,13 @@ export class DaemonReporter {
     session.on('warning', ({ code, message }, torrent) => this.reportWarning(code, message, torrent))
   }
 
-  /** The start is complete: torrents run, and requests are answered at this URL. */
+  /**
+   * The start is complete: torrents run, and requests are answered at this URL. Its token is shown on a terminal only,
+   * because logs are kept.
+   */
   reportReady(url: string, torrents: number): void {
-    this.#write('ready', { url, torrents }, `ready: ${count(torrents, 'torrent')}, ${url}`)
+    const shown = process.stderr.isTTY ? url : url.replace(/\?.*/, '')
+    this.#write('ready', { url: shown, torrents }, `ready: ${count(torrents, 'torrent')}, ${shown}`)
   }
 
   /** Options were read again. */

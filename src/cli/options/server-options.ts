@@ -27,7 +27,7 @@ export const SERVER_OPTIONS = inGroup('Server:', [
     help: 'maximum number of files read at once',
   },
   {
-    ...{ name: 'max-clients', value: '<n>', type: 'number', parse: parseCount, default: '256' },
+    ...{ name: 'max-clients', value: '<n>', type: 'number', parse: parseCount, default: '1280' },
     help: 'maximum number of HTTP connections',
   },
   {

@@ -75,6 +75,9 @@ export class InitialCheck extends Emitter<InitialCheckEvents> {
       ...{ metainfo, layout, verified, wanted: selection.pieces.bits, signal },
       ...{ storage: content.storage, files: content.reusable },
     })
-    for await (const index of stored) this.emit('found', index)
+    for await (const index of stored) {
+      selection.pieces.reused += layout.pieceSize(index)
+      this.emit('found', index)
+    }
   }
 }

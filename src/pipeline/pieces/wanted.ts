@@ -12,6 +12,8 @@ export class WantedPieces {
   total = 0
   /** Bytes of them that are missing. */
   left = 0
+  /** Bytes of pieces that were copied from other files on disk. */
+  reused = 0
   readonly #layout: Layout
 
   constructor(bits: Bitfield, layout: Layout) {

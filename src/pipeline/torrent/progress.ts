@@ -40,6 +40,8 @@ export interface ProgressCounts {
   readonly uploaded: number
   /** Bytes received and discarded. */
   readonly wasted: number
+  /** Bytes of pieces that were copied from other files on disk. */
+  readonly reused: number
   /** Bytes sent for each wanted byte; for each byte of the torrent if none was wanted. */
   readonly ratio: number
   /** The metadata of a magnet link, while it is fetched. */
@@ -83,7 +85,7 @@ export function countsOf({ content, metadata, network, state }: TorrentParts): P
   const { down: downSpeed, up: upSpeed } = rates
   const connected = activeSwarm?.connected ?? []
   const { pieces, webSeeds } = content ?? {}
-  const { total = 0, left = 0 } = pieces?.wanted ?? {}
+  const { left = 0, reused = 0, total = 0 } = pieces?.wanted ?? {}
   const active = webSeeds?.active ?? 0
   return {
     verified: total - left,
@@ -99,6 +101,7 @@ export function countsOf({ content, metadata, network, state }: TorrentParts): P
     downloaded: network.downloaded,
     uploaded,
     wasted: (activeSwarm?.wasted ?? 0) + (webSeeds?.wasted ?? 0),
+    reused,
     ratio: uploaded / Math.max(1, total || (pieces?.metainfo.length ?? 0)),
     ...(metadata && !pieces
       ? {

@@ -1,6 +1,6 @@
-import { dirname } from 'node:path'
 import type { Clock } from '../../ports/clock.ts'
 import type { FreeSpace } from '../../ports/file-system.ts'
+import { freeSpaceFor } from '../api/free-space-for.ts'
 import type { ListDocument, ListedClient } from './documents.ts'
 
 /** Milliseconds between two looks at the free space. */
@@ -46,15 +46,8 @@ export class FreeSpaceGauge {
   }
 
   async #look(directory: string): Promise<void> {
-    const space = await this.#find(directory)
+    const space = await freeSpaceFor(directory, this.#freeSpaceAt).catch(() => undefined)
     if (directory === this.#directory)
       this.#free = space && Math.round(space.free / SPACE_UNIT_BYTES) * SPACE_UNIT_BYTES
-  }
-
-  /** Returns the space at a directory, or at its nearest parent that exists. */
-  async #find(directory: string): Promise<FreeSpace | undefined> {
-    const space = await this.#freeSpaceAt(directory).catch(() => undefined)
-    const above = dirname(directory)
-    return space ?? (above === directory ? undefined : this.#find(above))
   }
 }

@@ -1,4 +1,5 @@
 import { rateLimitOf } from '../../session/torrent/session-rates.ts'
+import { freeSpaceFor } from '../api/free-space-for.ts'
 import { isReachable } from '../api/is-reachable.ts'
 import type { QbittorrentContext } from './qbittorrent-context.ts'
 
@@ -34,7 +35,7 @@ export async function readTransferInfo({ client, session, totalsBefore }: Qbitto
 export async function readServerState(context: QbittorrentContext) {
   const { freeSpaceAt, session } = context
   const transfers = await readTransferInfo(context)
-  const space = await freeSpaceAt(session.settings.directory).catch(() => undefined)
+  const space = await freeSpaceFor(session.settings.directory, freeSpaceAt).catch(() => undefined)
   const { settings, torrents, totals } = session
   const peers = torrents.reduce((sum, torrent) => sum + (torrent.isRunning ? torrent.progress.peers : 0), 0)
   return {

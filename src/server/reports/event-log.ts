@@ -20,7 +20,8 @@ export class EventLog extends EventEmitter<{ event: [event: LoggedEvent] }> {
   readonly #now: () => number
   readonly #kept: LoggedEvent[] = []
   readonly #undo: (() => void)[] = []
-  #lastId = 0
+  /** Greater than the numbers of earlier runs, which begin at earlier times. */
+  #lastId: number
 
   /** @param now milliseconds since 1970 */
   constructor(session: Session, now: () => number) {
@@ -28,6 +29,7 @@ export class EventLog extends EventEmitter<{ event: [event: LoggedEvent] }> {
     this.setMaxListeners(0)
     this.#session = session
     this.#now = now
+    this.#lastId = now()
     this.#listen('added', torrentFields)
     this.#listen('removed', (torrent, withData) => ({ ...torrentFields(torrent), withData }))
     this.#listen('metadata', torrent => ({ ...torrentFields(torrent), length: torrent.record.size }))

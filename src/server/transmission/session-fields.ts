@@ -1,5 +1,6 @@
 import type { SessionSettings } from '../../session/records/session-record.ts'
 import { VERSION } from '../../version.ts'
+import { freeSpaceFor } from '../api/free-space-for.ts'
 import type { RpcContext } from './rpc-context.ts'
 
 /** The version of the API that we speak, as Transmission counts them. */
@@ -88,7 +89,7 @@ export async function fixedFields({
     config_dir: stateDirectory,
     default_trackers: '',
     dht_enabled: fixed.dht,
-    download_dir_free_space: await freeSpaceAt(directory).then(
+    download_dir_free_space: await freeSpaceFor(directory, freeSpaceAt).then(
       ({ free }) => free,
       () => -1,
     ),

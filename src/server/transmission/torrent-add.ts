@@ -1,4 +1,4 @@
-import { messageOf, StorageError } from '../../errors.ts'
+import { InputError, messageOf, StorageError } from '../../errors.ts'
 import { text, whole } from '../../session/records/fields.ts'
 import { DuplicateTorrentError } from '../../session/session-options.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
@@ -22,8 +22,9 @@ export const torrentAdd: Method = async (parameters, { session }) => {
   const [off, low, high] = ['files_unwanted', 'priority_low', 'priority_high'].map(name =>
     read(parameters, name, indices),
   )
+  const source = sourceOf(parameters)
   try {
-    const torrent = await session.add(sourceOf(parameters), {
+    const torrent = await session.add(source, {
       ...(directory ? { directory } : {}),
       ...(paused === undefined ? {} : { start: !paused }),
       ...(labels ? { labels } : {}),
@@ -39,7 +40,9 @@ export const torrentAdd: Method = async (parameters, { session }) => {
   } catch (error) {
     if (error instanceof DuplicateTorrentError)
       return { value: { torrent_duplicate: identify(error.torrent) } }
-    if (error instanceof StorageError) throw error
+    // a directory that is not allowed is no fault of the torrent
+    const isOwn = error instanceof InputError && error.code === 'ERR_PATH'
+    if (isOwn || error instanceof StorageError) throw error
     throw new RpcError(RPC_CODES.failed, `invalid or corrupt torrent file: ${messageOf(error)}`)
   }
 }

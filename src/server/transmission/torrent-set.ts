@@ -123,20 +123,8 @@ async function readTrackers(
   const all = read(parameters, 'tracker_list', text(1 << 20))
   if (all !== undefined) return { trackers: parseTrackers(all).map(tier => tier.map(checkTracker)) }
   const added = read(parameters, 'tracker_add', texts) ?? []
-  const removed = new Set(
-    read(
-      parameters,
-      'tracker_remove',
-      list(value => value, 1000),
-    ) ?? [],
-  )
-  const replaced = readReplacements(
-    read(
-      parameters,
-      'tracker_replace',
-      list(value => value, 2000),
-    ) ?? [],
-  )
+  const removed = new Set<number | string>(read(parameters, 'tracker_remove', trackerNames) ?? [])
+  const replaced = readReplacements(read(parameters, 'tracker_replace', trackerNames) ?? [])
   if (added.length + removed.size + replaced.size === 0) return {}
   const { record } = torrent
   const present = describeTiers(record.trackers ?? (await facts.load(torrent)).trackers)
@@ -150,9 +138,18 @@ async function readTrackers(
   return { trackers: tiers.filter(tier => tier !== undefined) }
 }
 
-function readReplacements(pairs: readonly unknown[]): ReadonlyMap<number, string> {
+/** The numbers and URLs of trackers. */
+const trackerNames = list<number | string>(
+  (value, name) => (typeof value === 'string' ? text()(value, name) : whole(value, name)),
+  2000,
+)
+
+/** Reads pairs of a number and a URL. */
+function readReplacements(pairs: readonly (number | string)[]): ReadonlyMap<number, string> {
+  if (pairs.length % 2 !== 0)
+    throw new RpcError(RPC_CODES.arguments, 'tracker_replace: expected pairs of a number and a URL')
   const replaced = new Map<number, string>()
-  for (let at = 0; at + 1 < pairs.length; at += 2)
+  for (let at = 0; at < pairs.length; at += 2)
     replaced.set(whole(pairs[at], 'tracker_replace'), checkTracker(text()(pairs[at + 1], 'tracker_replace')))
   return replaced
 }

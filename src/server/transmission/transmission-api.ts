@@ -132,15 +132,16 @@ export class TransmissionApi implements HttpApi {
       )
     const replies: string[] = []
     for (const one of body) {
-      const parts = await this.#runOne(one)
+      const parts = await this.#runOne(one, 'json-rpc')
       if (parts) replies.push(await joinText(parts))
     }
     return replies.length === 0 ? undefined : wrapItems('[', asItems(replies), ']')
   }
 
-  async #runOne(value: unknown): Promise<AsyncIterable<string> | undefined> {
-    const { id, jsonrpc, tag } = (value ?? {}) as Record<string, unknown>
-    const dialect: Dialect = jsonrpc === '2.0' ? 'json-rpc' : 'legacy'
+  /** @param kind the dialect of the reply to a value that is no request */
+  async #runOne(value: unknown, kind: Dialect = 'legacy'): Promise<AsyncIterable<string> | undefined> {
+    const { id, jsonrpc, method, tag } = (value ?? {}) as Record<string, unknown>
+    const dialect: Dialect = jsonrpc === '2.0' ? 'json-rpc' : method === undefined ? kind : 'legacy'
     const isNotification = dialect === 'json-rpc' && id === undefined
     try {
       const request = readRequest(value)

@@ -67,7 +67,7 @@ export class CommandHook implements Hook {
     try {
       return start(this.#program, [], {
         ...{ shell: false, stdio: 'ignore', windowsHide: true },
-        env: { ...environment, ...variablesOf(event) },
+        env: { ...withoutSecrets(environment), ...variablesOf(event) },
       })
     } catch (error) {
       throw this.#failure(messageOf(error), error)
@@ -77,6 +77,12 @@ export class CommandHook implements Hook {
   #failure(reason: string, cause?: unknown): StorageError {
     return new StorageError('ERR_STORAGE', `the command ${this.#program} failed: ${reason}`, cause)
   }
+}
+
+/** Leaves out the variables that hold a token or a password of tsdl. */
+function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const isSecret = (name: string) => /^TSDL_(\w+_)?(TOKEN|PASSWORD)$/i.test(name)
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !isSecret(name)))
 }
 
 function ending(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {

@@ -1,13 +1,16 @@
 import { InputError, StorageError } from '../../errors.ts'
 import { failureOf } from './failure-of.ts'
 import { FileJobs } from './file-jobs.ts'
-import type { Lane } from './lane.ts'
+import { Lane } from './lane.ts'
 import type { SessionContext } from './session-context.ts'
 import type { StoredTorrent } from './stored-torrent.ts'
 import type { TorrentRunner } from './torrent-runner.ts'
 
 /** A job of a torrent. `waiting`: it waits for the checks of other torrents. */
 export type TorrentJob = 'waiting' | 'checking' | 'moving'
+
+/** Maximum number of jobs of one torrent that run and wait. */
+const MAX_JOBS = 100
 
 /** Options of a move of files. */
 export interface MoveOptions {
@@ -16,8 +19,8 @@ export interface MoveOptions {
 }
 
 /**
- * Jobs that check or change the files of one torrent, one at a time. A job stops the run of the torrent while the run
- * would conflict with it.
+ * Jobs that check or change the files of one torrent, one after the other, in the order in which they were requested. A job
+ * stops the run of the torrent while the run would conflict with it.
  */
 export class TorrentJobs {
   /** The job that runs. */
@@ -30,8 +33,13 @@ export class TorrentJobs {
   readonly #lane: Lane
   readonly #files: FileJobs
   #abort = new AbortController()
-  /** Settles when the last job has ended. */
-  #last: Promise<unknown> = Promise.resolve()
+  /** Why no job is accepted: the torrent is being removed, or its session closed. */
+  #ending: StorageError | undefined
+  readonly #jobs = new Lane()
+  /** The jobs that run and wait. */
+  #count = 0
+  /** The check that has not begun, if there is one. */
+  #nextCheck: Promise<void> | undefined
 
   constructor(context: SessionContext, stored: StoredTorrent, runner: TorrentRunner, lane: Lane) {
     this.#context = context
@@ -50,24 +58,30 @@ export class TorrentJobs {
   }
 
   /** See SessionTorrent. */
-  async recheck(): Promise<void> {
-    await this.#run('waiting', async signal => {
+  recheck(): Promise<void> {
+    // one that has not begun hashes the files of this moment too
+    this.#nextCheck ??= this.#run('waiting', async signal => {
       await this.#hold()
       await this.#context.checks.add(async () => {
         signal.throwIfAborted()
+        this.#nextCheck = undefined
         this.current = 'checking'
         await this.#files.check(signal, share => {
           this.checked = share
         })
       })
+    }).finally(() => {
+      this.#nextCheck = undefined
     })
+    return this.#nextCheck
   }
 
   /** See SessionTorrent. */
   async move(to: string, { keepFiles }: Required<MoveOptions>): Promise<void> {
-    const { directory, link } = this.#stored.record
-    if (to === directory) return
+    if (this.#count === 0 && to === this.#stored.record.directory) return
     await this.#run('moving', async signal => {
+      const { directory, link } = this.#stored.record
+      if (to === directory) return
       if (keepFiles || link !== null) {
         await this.#hold()
         await this.#lane.add(() => this.#stored.save({ directory: to, paths: null }))
@@ -80,6 +94,8 @@ export class TorrentJobs {
 
   /** See SessionTorrent. */
   async rename(path: string, name: string): Promise<void> {
+    // its caller waits for the result, and a check may take hours
+    this.mustBeIdle()
     await this.#run('moving', async () => {
       await this.#hold()
       await this.#lane.add(() => this.#files.rename(path, name))
@@ -96,6 +112,7 @@ export class TorrentJobs {
         await this.#files.remove(withData)
       })
     } catch (error) {
+      this.#ending = undefined
       this.#runner.isHeld = false
       this.#unsettle()
       throw failureOf(error)
@@ -119,13 +136,12 @@ export class TorrentJobs {
     return false
   }
 
-  /** Aborts the job. Resolves when it has ended; never rejects. */
+  /** Aborts all jobs, and rejects later ones. Resolves when they have ended; never rejects. */
   async end(): Promise<void> {
     const { name } = this.#stored.record
-    this.#abort.abort(
-      new StorageError('ERR_ABORTED', `${name}: the torrent was removed or its session closed`),
-    )
-    await this.#last
+    this.#ending = new StorageError('ERR_ABORTED', `${name}: the torrent was removed or its session closed`)
+    this.#abort.abort(this.#ending)
+    await this.#jobs.settled()
   }
 
   /** Moves the files after that was planned. Unless it is aborted, a failure leaves them where they were. */
@@ -151,23 +167,37 @@ export class TorrentJobs {
     await this.#lane.add(() => this.#runner.halt())
   }
 
+  /** Runs a job when those before it have ended. Rejects with ERR_BUSY if too many wait. */
   async #run(kind: TorrentJob, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    this.mustBeIdle()
+    if (this.#ending) throw this.#ending
+    const { name } = this.#stored.record
+    if (this.#count >= MAX_JOBS)
+      throw new InputError('ERR_BUSY', `${name}: ${MAX_JOBS} changes of its files wait already`)
+    if (this.#count++ === 0) {
+      this.#abort = new AbortController()
+      this.#begin(kind)
+    }
+    const { signal } = this.#abort
+    await this.#jobs.add(async () => {
+      try {
+        signal.throwIfAborted()
+        if (!this.current) this.#begin(kind)
+        await work(signal)
+      } catch (error) {
+        throw failureOf(error)
+      } finally {
+        this.current = undefined
+        // the next job stops the run again
+        if (--this.#count === 0) this.#runner.isHeld = false
+        this.#unsettle()
+      }
+    })
+  }
+
+  #begin(kind: TorrentJob): void {
     this.current = kind
     this.checked = 0
-    this.#abort = new AbortController()
     this.#unsettle()
-    const job = work(this.#abort.signal)
-      .catch(error => {
-        throw failureOf(error)
-      })
-      .finally(() => {
-        this.current = undefined
-        this.#runner.isHeld = false
-        this.#unsettle()
-      })
-    this.#last = job.catch(() => {})
-    return job
   }
 
   #unsettle(): void {

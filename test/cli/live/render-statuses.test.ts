@@ -19,6 +19,7 @@ const FIRST_PROGRESS: Progress = {
     downloaded: 0,
     uploaded: 0,
     wasted: 0,
+    reused: 0,
     ratio: 0,
   },
 }

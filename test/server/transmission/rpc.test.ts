@@ -372,6 +372,8 @@ interface RpcRow {
   readonly queuePosition: number
 }
 
+const LINK = `magnet:?xt=urn:btih:${'c'.repeat(40)}`
+
 t.test('invalid requests get the error of the API, and the service goes on', async t => {
   const { base, call, post, rpc, session, warnings } = await openRemote(t, { session: { roots: ['/home'] } })
   await session.add(smallTorrent('a').metainfo, { start: false })
@@ -386,7 +388,11 @@ t.test('invalid requests get the error of the API, and the service goes on', asy
     ['torrent-add', { filename: 'file:///etc/passwd' }, /filename: expected a URL/],
     ['torrent-add', { metainfo: 'AAAA' }, /invalid or corrupt torrent file/],
     ['torrent-add', { filename: 'magnet:?xt=urn:btih:xx' }, /invalid or corrupt torrent file/],
-    ['torrent-add', { metainfo: 5 }, /metainfo: /],
+    ['torrent-add', { metainfo: 5 }, /^metainfo: /],
+    ['torrent-add', { filename: LINK, 'download-dir': '/etc' }, /^directory: .* outside of/],
+    ['torrent-set', { ids: [1], trackerReplace: [0] }, /tracker_replace: expected pairs/],
+    ['torrent-set', { ids: [1], trackerReplace: [0, 5] }, /tracker_replace: expected a text/],
+    ['torrent-set', { ids: [1], trackerRemove: [null] }, /tracker_remove/],
     ['torrent-set', { ids: [1], seedRatioMode: 9 }, /seed_ratio_mode: expected 0, 1 or 2/],
     ['torrent-set', { ids: [1], labels: 'x' }, /labels/],
     ['torrent-set', { ids: [1], downloadLimit: 'fast' }, /download_limit/],
@@ -398,6 +404,7 @@ t.test('invalid requests get the error of the API, and the service goes on', asy
     ['torrent-rename-path', { ids: [1], path: 'a', name: '../b' }, /./],
     ['torrent-rename-path', { ids: [], path: 'a', name: 'b' }, /requires 1 torrent/],
     ['session-set', { 'download-dir': '/etc' }, /outside of/],
+    ['session-set', { 'download-dir': '' }, /absolute path/],
     ['session-set', { 'speed-limit-up': 'x' }, /speed_limit_up/],
     ['free-space', { path: 'x' }, /not absolute/],
     ['free-space', { path: '/nonexistent' }, /ENOENT|no such/],
@@ -424,6 +431,8 @@ t.test('invalid requests get the error of the API, and the service goes on', asy
     t.equal(reply.status, 200, body.slice(0, 20))
     t.not(((await reply.json()) as { result?: string }).result, 'success')
   }
+  const batch = await post(JSON.stringify([5, { jsonrpc: '2.0', method: 'session_stats', id: 1 }]))
+  t.match(await batch.json(), [{ jsonrpc: '2.0', error: { code: -32600 }, id: null }, { id: 1 }])
   t.match(await call('session_stats', [] as object), { error: { code: -32602 } })
   t.equal((await fetch(`${base}/transmission/nonsense`)).status, 404)
   t.match(await rpc('session-stats'), { arguments: { torrentCount: 1 } })
