@@ -372,7 +372,7 @@ interface RpcRow {
   readonly queuePosition: number
 }
 
-const LINK = `magnet:?xt=urn:btih:${'c'.repeat(40)}`
+const MAGNET_LINK = `magnet:?xt=urn:btih:${'c'.repeat(40)}`
 
 t.test('invalid requests get the error of the API, and the service goes on', async t => {
   const { base, call, post, rpc, session, warnings } = await openRemote(t, { session: { roots: ['/home'] } })
@@ -389,7 +389,7 @@ t.test('invalid requests get the error of the API, and the service goes on', asy
     ['torrent-add', { metainfo: 'AAAA' }, /invalid or corrupt torrent file/],
     ['torrent-add', { filename: 'magnet:?xt=urn:btih:xx' }, /invalid or corrupt torrent file/],
     ['torrent-add', { metainfo: 5 }, /^metainfo: /],
-    ['torrent-add', { filename: LINK, 'download-dir': '/etc' }, /^directory: .* outside of/],
+    ['torrent-add', { filename: MAGNET_LINK, 'download-dir': '/etc' }, /^directory: .* outside of/],
     ['torrent-set', { ids: [1], trackerReplace: [0] }, /tracker_replace: expected pairs/],
     ['torrent-set', { ids: [1], trackerReplace: [0, 5] }, /tracker_replace: expected a text/],
     ['torrent-set', { ids: [1], trackerRemove: [null] }, /tracker_remove/],
