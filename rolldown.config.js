@@ -62,7 +62,16 @@ const node = defineConfig({
         ),
         cliGroup(
           'downloads',
-          /src.cli.(?:client|destinations.(?!pipe-worker|stdout-worker).+|download-run|load|log-file|open-page|prune-records|run-until-signal|state|torrent-monitor)\.ts$/,
+          /src.cli.(?:client|destinations.(?!pipe-worker|stdout-worker|tar).+|download-run|load|log-file|open-page|prune-records|run-until-signal|state|torrent-monitor)\.ts$/,
+        ),
+        cliGroup(
+          'creation',
+          /src.(?:hashing.(?:create-.+|hash-files|hash-trees)|metainfo.(?:create|edit-torrent|encode-content|hash-sources))\.ts$/,
+        ),
+        cliGroup('session', /src.session./),
+        cliGroup(
+          'archives',
+          /node_modules.tar.|src.(?:cli.destinations.tar|codec.tar-header|pipeline.(?:sinks.tar|stream-tar)|streams.read.tar-packer)\.ts$/,
         ),
         { name: 'hashing', test: /src.(?:codec.merkle|metainfo.|hashing.)/, priority: 1 },
         {

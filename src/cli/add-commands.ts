@@ -18,6 +18,14 @@ export function addCommands(
   environment: NodeJS.ProcessEnv,
   run: RunCommand,
 ): void {
+  // All commands have hundreds of options: those of one are added before it runs, and all before a help is shown.
+  const missing = new Map<Command, CommandDefinition['options']>()
+  const addMissing = (command: Command) => {
+    addOptions(command, missing.get(command) ?? [])
+    missing.delete(command)
+  }
+  program.hook('preSubcommand', (_, command) => addMissing(command))
+  program.on('beforeAllHelp', () => [...missing.keys()].forEach(addMissing))
   for (const definition of commands) {
     const command = program
       .command(definition.name, { isDefault: definition.isDefault === true })
@@ -32,7 +40,7 @@ export function addCommands(
       const argument = new Argument(name, help)
       command.addArgument(choices ? argument.choices(choices) : argument)
     }
-    addOptions(command, definition.options)
+    missing.set(command, definition.options)
     command.action((...received: unknown[]) =>
       run(async () => {
         const values = received.slice(0, definition.arguments.length) as (string | string[])[]

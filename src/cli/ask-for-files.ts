@@ -30,7 +30,7 @@ export async function askForFiles(metainfo: Metainfo): Promise<readonly string[]
         signal: interrupted.signal,
       })
       const patterns = parseAnswer(answer)
-      const fault = faultOf(metainfo, patterns)
+      const fault = await faultOf(metainfo, patterns)
       if (fault === undefined) return patterns
       process.stderr.write(`${visible(fault)}\n`)
     }
@@ -53,9 +53,9 @@ export function parseAnswer(answer: string): string[] {
   })
 }
 
-function faultOf(metainfo: Metainfo, patterns: readonly string[]): string | undefined {
+async function faultOf(metainfo: Metainfo, patterns: readonly string[]): Promise<string | undefined> {
   try {
-    selectFiles(metainfo, patterns)
+    await selectFiles(metainfo, patterns)
     return undefined
   } catch (error) {
     if (error instanceof InputError) return error.message

@@ -44,7 +44,7 @@ export async function createTorrent(path: string, flags: CreateFlags, reporter: 
 async function createFrom(path: string, flags: CreateFlags, reporter: Reporter): Promise<number> {
   const name = flags.name ?? basename(resolve(path))
   const { attributes, private: isPrivate, comment, exclude = [], format, pieceLength, source } = flags
-  const globs = exclude.map(pattern => globOf(pattern))
+  const globs = await Promise.all(exclude.map(pattern => globOf(pattern)))
   const { torrent, warnings } = await create(path, {
     name,
     ...(format === undefined ? {} : { format }),

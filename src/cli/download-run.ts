@@ -2,7 +2,6 @@ import { join, resolve } from 'node:path'
 import { messageOf, StorageError } from '../errors.ts'
 import {
   type Client,
-  CommandHook,
   findFiles,
   type HookEvent,
   type Magnet,
@@ -64,7 +63,7 @@ export class DownloadRun {
     const loaded = await load(source, client, reporter, own, options)
     const { torrent } = loaded
     this.#torrent = torrent
-    const { selected, directory, begin } = choose(torrent.metainfo, {
+    const { selected, directory, begin } = await choose(torrent.metainfo, {
       ...options,
       ...linkSelectionOf(loaded, options),
       ...(options.interactive ? { file: await ask(torrent.metainfo) } : {}),
@@ -129,6 +128,7 @@ export class DownloadRun {
       ...{ infoHash: metainfo.infoHash.toString('hex'), name: metainfo.name, size: metainfo.length },
       ...{ directory: directory === undefined ? '' : resolve(directory), downloaded, uploaded },
     }
+    const { CommandHook } = await import('../index.ts')
     try {
       await new CommandHook(onComplete).deliver(event, new AbortController().signal)
     } catch (error) {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import picomatch from 'picomatch'
+import type { PicomatchOptions } from 'picomatch'
 import { InputError, messageOf } from '../errors.ts'
 import type { Metainfo } from '../index.ts'
 import { bytes, count } from './amounts.ts'
@@ -12,14 +12,16 @@ import { visible } from './terminal.ts'
  * @returns the indices in the order of the options; undefined for all files
  * @throws ChoiceError that lists the files if an option matches none
  */
-export function selectFiles(
+export async function selectFiles(
   metainfo: Metainfo,
   patterns: readonly string[] = [],
   excluded: readonly string[] = [],
-): Set<number> | undefined {
+): Promise<Set<number> | undefined> {
   if (patterns.length === 0 && excluded.length === 0) return undefined
-  const chosen = patterns.length === 0 ? new Set(listedFiles(metainfo)) : chooseFiles(metainfo, patterns)
-  for (const pattern of excluded) for (const index of findMatches(metainfo, pattern)) chosen.delete(index)
+  const chosen =
+    patterns.length === 0 ? new Set(listedFiles(metainfo)) : await chooseFiles(metainfo, patterns)
+  for (const pattern of excluded)
+    for (const index of await findMatches(metainfo, pattern)) chosen.delete(index)
   if (chosen.size > 0) return chosen
   throw new ChoiceError('no file is selected; the files are:', formatFiles(metainfo))
 }
@@ -29,10 +31,10 @@ export function listedFiles({ files }: Metainfo): number[] {
   return files.flatMap((file, index) => (file.pad ? [] : [index]))
 }
 
-function chooseFiles(metainfo: Metainfo, patterns: readonly string[]): Set<number> {
+async function chooseFiles(metainfo: Metainfo, patterns: readonly string[]): Promise<Set<number>> {
   const chosen = new Set<number>()
   for (const pattern of patterns) {
-    const found = findMatches(metainfo, pattern)
+    const found = await findMatches(metainfo, pattern)
     if (found.length === 0) {
       throw new ChoiceError(
         `no file matches ${JSON.stringify(pattern)}; the files are:`,
@@ -69,7 +71,7 @@ export function listDownload(
   return [...lines, `${count(selected.length, 'file')}, ${bytes(sum)}`].join('\n')
 }
 
-function findMatches(metainfo: Metainfo, pattern: string): number[] {
+async function findMatches(metainfo: Metainfo, pattern: string): Promise<number[]> {
   const { files, multiFile, name } = metainfo
   const listed = listedFiles(metainfo).map(index => ({ path: files[index]!.path, index }))
   if (/^\d+$/.test(pattern)) {
@@ -80,14 +82,15 @@ function findMatches(metainfo: Metainfo, pattern: string): number[] {
     multiFile && path.startsWith(`${name}/`) ? path.slice(name.length + 1) : path
   const exact = listed.filter(({ path }) => path === pattern || inner(path) === pattern)
   if (exact.length > 0) return exact.map(({ index }) => index)
-  const matches = globOf(pattern)
+  const matches = await globOf(pattern)
   return listed.filter(({ path }) => matches(path) || matches(inner(path))).map(({ index }) => index)
 }
 
 /** Returns a matcher for paths. A pattern without `/` is compared with the last name. @throws InputError */
-export function globOf(pattern: string): (path: string) => boolean {
+export async function globOf(pattern: string): Promise<(path: string) => boolean> {
+  const { default: picomatch } = await import('picomatch')
   try {
-    return picomatch(pattern, { dot: true, basename: !pattern.includes('/') } as picomatch.PicomatchOptions)
+    return picomatch(pattern, { dot: true, basename: !pattern.includes('/') } as PicomatchOptions)
   } catch (error) {
     throw new InputError('ERR_USAGE', `not a glob: ${JSON.stringify(pattern)}: ${messageOf(error)}`)
   }

@@ -92,7 +92,7 @@ t.test('invalid combinations of options are rejected before the download begins'
     [{ strip: true }, /--strip needs --tar/],
     [{ file: ['*.nothing'] }, /no file matches/],
   ]
-  for (const [options, said] of refused) t.throws(() => choose(metainfo, options), { message: said })
+  for (const [options, said] of refused) await t.rejects(choose(metainfo, options), { message: said })
   const processes: [args: string[], said: RegExp][] = [
     [['--range', '300000-'], /--range 300000-: content.bin has 300000 bytes, none of them/],
     [['--tar', '--range', '0-1'], /--tar and --range exclude each other/],

@@ -9,7 +9,6 @@ import type { DownloadDestination } from './destination.ts'
 import { beginFilesToDirectory, type DirectoryDestinationOptions } from './directory.ts'
 import { beginFileToStdout } from './file.ts'
 import { goesToStdout } from './stdout-worker.ts'
-import { beginTarToStdout } from './tar.ts'
 
 /** Options that choose the destination of a download. */
 export interface DestinationOptions extends Omit<DirectoryDestinationOptions, 'digest' | 'selected'> {
@@ -42,13 +41,13 @@ export interface Choice {
  * Chooses the destination that the options name.
  * @throws InputError if the options are invalid; nothing was begun then
  */
-export function choose(metainfo: Metainfo, options: DestinationOptions): Choice {
+export async function choose(metainfo: Metainfo, options: DestinationOptions): Promise<Choice> {
   const { output, tar, range, continueAt } = options
   const given = [tar && '--tar', range && '--range', continueAt !== undefined && '-C'].filter(Boolean)
   if (given.length > 1) throw usage(`${given.join(' and ')} exclude each other`)
   const [only] = given
   if (options.strip && !tar) throw usage('--strip needs --tar')
-  const selected = selectFiles(metainfo, options.file, options.exclude)
+  const selected = await selectFiles(metainfo, options.file, options.exclude)
   const digest = options.digest !== undefined || options.checksum !== undefined
   if (options.checksum !== undefined) findOnlyFile(metainfo, selected, '--checksum is of one')
   const toStdout = goesToStdout(output)
@@ -69,6 +68,7 @@ export function choose(metainfo: Metainfo, options: DestinationOptions): Choice 
   }
   if (tar) {
     const strip = options.strip ?? false
+    const { beginTarToStdout } = await import('./tar.ts')
     return {
       selected,
       begin: (torrent, metainfo) => beginTarToStdout(torrent, metainfo, { selected, digest, strip }),

@@ -65,15 +65,15 @@ export async function measureSource(
 }
 
 /** Begins the download of the selected files. @throws ChoiceError if an option matches none */
-function beginDownload(
+async function beginDownload(
   torrent: Torrent,
   metainfo: Metainfo,
   source: Metainfo | Magnet,
   options: WhyOptions,
-): void {
+): Promise<void> {
   const { exclude, sequential = false } = options
   const linked = isMetainfo(source) ? undefined : selectedByLink(source, metainfo)?.map(String)
-  const selected = selectFiles(metainfo, options.file ?? linked, exclude)
+  const selected = await selectFiles(metainfo, options.file ?? linked, exclude)
   const select = (index: number) => selected?.has(index) ?? true
   torrent.begin({ storage: NULL_STORAGE, select, sequential }, metainfo)
 }

@@ -1,6 +1,5 @@
 import { pipeline, Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
-import { createGunzip } from 'node:zlib'
 import type { AddressFamily } from '../../codec/address-family.ts'
 import { parseAddressRange } from '../../codec/address-range.ts'
 import { AddressCollector, type AddressRanges } from '../../codec/address-ranges.ts'
@@ -103,6 +102,7 @@ async function* decompress(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
     yield* { [Symbol.asyncIterator]: () => iterator }
   })()
   if (head[0] !== 0x1f || head[1] !== 0x8b) return yield* all
+  const { createGunzip } = await import('node:zlib')
   try {
     yield* pipeline(Readable.from(all), createGunzip(), () => {})
   } catch (error) {
