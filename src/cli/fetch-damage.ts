@@ -1,5 +1,4 @@
-import { findDamagedBlocks, type Metainfo, systemClock, WindowStorage } from '../index.ts'
-import { pick } from '../ports/pick.ts'
+import { findDamagedBlocks, type Located, type Metainfo, systemClock, WindowStorage } from '../index.ts'
 import { count } from './amounts.ts'
 import { createClient, torrentOptionsOf } from './client.ts'
 import type { DamagedBlocks } from './damaged-ranges.ts'
@@ -16,7 +15,7 @@ const DEFAULT_TIMEOUT_MS = 30_000
  */
 export async function fetchDamage(
   metainfo: Metainfo,
-  path: string,
+  { path, located }: { readonly path: string; readonly located: Located },
   wrong: readonly number[],
   options: LoadMetainfoOptions,
   reporter: Reporter,
@@ -45,7 +44,7 @@ export async function fetchDamage(
       wrong,
       { fetchLeaves },
       {
-        ...pick(options, 'portableNames'),
+        located,
         onProgress: pieces => reporter.reportChecking(pieces, wrong.length, 'comparing blocks'),
       },
     )

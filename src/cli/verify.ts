@@ -1,5 +1,5 @@
 import { InputError } from '../errors.ts'
-import { isMetainfo, Layout, type Metainfo, verify as verifyFiles } from '../index.ts'
+import { isMetainfo, Layout, locate, type Metainfo, verify as verifyFiles } from '../index.ts'
 import { pick } from '../ports/pick.ts'
 import { type DamagedBlocks, type FileByteRange, findDamagedRanges } from './damaged-ranges.ts'
 import { EXIT_CODES } from './exit.ts'
@@ -34,8 +34,9 @@ export async function verify(
     const reason = format === 'v1' ? 'a v1 torrent has no hashes of blocks' : 'no peer sent the piece layers'
     throw new InputError('ERR_USAGE', `--blocks: ${reason}`)
   }
+  const located = await locate(metainfo, path, pick(options, 'portableNames'))
   const verified = await verifyFiles(metainfo, path, {
-    ...pick(options, 'portableNames'),
+    located,
     useMainThread: true,
     onProgress: pieces => reporter.reportChecking(pieces, pieceCount),
   })
@@ -44,7 +45,7 @@ export async function verify(
   let damaged: DamagedBlocks = new Map()
   if (blocks && wrong.length > 0) {
     const { fetchDamage } = await import('./fetch-damage.ts')
-    damaged = await fetchDamage(metainfo, path, wrong, options, reporter)
+    damaged = await fetchDamage(metainfo, { path, located }, wrong, options, reporter)
   }
   reporter.close()
   // The number of wrong pieces before each piece, because a torrent may have more files than pieces.

@@ -7,7 +7,7 @@ import { PieceTrees, type TreePlacement } from '../metainfo/piece-trees.ts'
 import { nodeFileSystem } from '../ports/file-system.ts'
 import { forEachInParallel } from '../ports/parallel.ts'
 import { FileStorage } from '../storage/file-storage.ts'
-import { type LocateOptions, locate } from '../storage/locate.ts'
+import { type Located, type LocateOptions, locate } from '../storage/locate.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { LeafSource } from './pieces/block-verification.ts'
 
@@ -17,6 +17,8 @@ export interface FindDamagedBlocksOptions extends LocateOptions {
   readonly onProgress?: (pieces: number) => void
   /** Aborts it: `findDamagedBlocks` rejects with the signal's reason. */
   readonly signal?: AbortSignal
+  /** The result of `locate` for this path. @default the files are searched */
+  readonly located?: Located
 }
 
 /** Bytes that are read and hashed at once. */
@@ -45,11 +47,11 @@ export async function findDamagedBlocks(
 ): Promise<Map<number, readonly number[]>> {
   checkArgument('metainfo', metainfo, 'object')
   checkArgument('leaves', leaves, 'object')
-  checkOptions(options, { fs: 'object', onProgress: 'function', signal: 'signal' })
+  checkOptions(options, { fs: 'object', located: 'object', onProgress: 'function', signal: 'signal' })
   const { fs = nodeFileSystem, onProgress, signal } = options
   const trees = PieceTrees.of(metainfo)
   if (!trees) throw new InputError('ERR_USAGE', 'metainfo: the torrent has no hashes of blocks')
-  const located = await locate(metainfo, path, options)
+  const located = options.located ?? (await locate(metainfo, path, options))
   const storage = new FileStorage(located.metainfo, { directory: located.directory, fs })
   const damaged = new Map<number, readonly number[]>()
   let compared = 0

@@ -5,7 +5,7 @@ import { HashPool } from '../hashing/hash-pool.ts'
 import { nodeFileSystem } from '../ports/file-system.ts'
 import { pick } from '../ports/pick.ts'
 import { FileStorage } from '../storage/file-storage.ts'
-import { type LocateOptions, locate } from '../storage/locate.ts'
+import { type Located, type LocateOptions, locate } from '../storage/locate.ts'
 import { check } from './resume/check.ts'
 import { isMetainfo, loadSource, type TorrentSource } from './sources/torrent-source.ts'
 
@@ -17,6 +17,8 @@ export interface VerifyOptions extends LocateOptions {
   readonly useMainThread?: boolean
   /** Aborts it: `verify` rejects with the signal's reason. */
   readonly signal?: AbortSignal
+  /** The result of `locate` for this path. @default the files are searched */
+  readonly located?: Located
 }
 
 /**
@@ -32,7 +34,13 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<Bitfield> {
   checkArgument('path', path, 'text')
-  checkOptions(options, { fs: 'object', onProgress: 'function', signal: 'signal', useMainThread: 'boolean' })
+  checkOptions(options, {
+    fs: 'object',
+    located: 'object',
+    onProgress: 'function',
+    signal: 'signal',
+    useMainThread: 'boolean',
+  })
   const { fs = nodeFileSystem, onProgress, signal, useMainThread = false } = options
   const parsed = await loadSource(source, pick(options, 'fs', 'platform', 'portableNames', 'signal'))
   if (!isMetainfo(parsed)) {
@@ -47,7 +55,7 @@ export async function verify(
       'source: the torrent has no piece layers, so pieces cannot be verified',
     )
   }
-  const { metainfo, directory } = await locate(parsed, path, options)
+  const { metainfo, directory } = options.located ?? (await locate(parsed, path, options))
   const storage = new FileStorage(metainfo, { directory, fs })
   const hashPool = new HashPool({ useMainThread })
   try {

@@ -1,9 +1,9 @@
 import { create as contentDisposition } from 'content-disposition'
+import { lastNameOf } from '../metainfo/path-parts.ts'
 import { measureTar, packFiles } from '../pipeline/sinks/tar.ts'
 import type { FileResponse } from './file-response.ts'
 import type { LoopTurns } from './loop-turns.ts'
 import type { ByteStream, ReadSequence, ServedTorrent } from './served-torrents.ts'
-import { lastNameOf } from './tree.ts'
 
 /**
  * A directory of a torrent as a tar archive: the selected files below it, in the torrent's order and with their paths in

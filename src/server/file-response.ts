@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { create as contentDisposition } from 'content-disposition'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import { lastNameOf } from '../metainfo/path-parts.ts'
 import { conditionOf, rangeApplies } from './conditions.ts'
 import { contentTypeOf } from './content-type.ts'
 import { rangesOf } from './ranges.ts'
 import type { ResponseRange } from './served-torrents.ts'
-import { lastNameOf } from './tree.ts'
 
 /** A range of a file, and the text that precedes it in the body. */
 export interface ResponsePart extends ResponseRange {

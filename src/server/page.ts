@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import { htmlEscape } from 'escape-goat'
 import { formatByteRate, formatBytes } from '../codec/byte-amounts.ts'
+import { lastNameOf, parentOf } from '../metainfo/path-parts.ts'
 import type { Progress } from '../pipeline/torrent/progress.ts'
 import type { PageShell } from './page/page-shell.ts'
 import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
-import { lastNameOf, parentOf, type Tree, topOf } from './tree.ts'
+import { type Tree, topOf } from './tree.ts'
 import type { Urls } from './urls.ts'
 
 const PAGE_STYLE = `

@@ -1,4 +1,5 @@
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
+import { lastNameOf, parentOf } from '../metainfo/path-parts.ts'
 import type { LoopTurns } from './loop-turns.ts'
 
 /** Files and directories that are added in one turn of the event loop: a torrent may have half a million. */
@@ -86,14 +87,4 @@ async function grow({ files }: Metainfo, turns: LoopTurns): Promise<Tree> {
 export function topOf({ files }: Metainfo): string {
   const { path } = files.find(({ pad }) => !pad) ?? { path: '' }
   return path.slice(0, Math.max(0, path.indexOf('/')))
-}
-
-/** The last name of a path. */
-export function lastNameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
-}
-
-/** The path without its last name. */
-export function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }

@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts'
+import { parentOf } from '../metainfo/path-parts.ts'
 import type { FileHandle, FileSystem } from '../ports/file-system.ts'
 import {
   type FileFailure,
@@ -68,10 +69,6 @@ function isPresent(
     (path === '' || (await isPresent(directory, parentOf(path), present))) && directory.has(path))()
   present.set(path, finding)
   return finding
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }
 
 async function syncFiles(directory: SafeDirectory, paths: readonly string[]): Promise<FileReply> {

@@ -191,6 +191,10 @@ t.test('damaged blocks: no answer leaves a piece out, and invalid input is rejec
     fetchLeaves = async (): Promise<Buffer | undefined> => undefined,
   ) => findDamagedBlocks(metainfo, '/home', [0], { fetchLeaves }, { fs, ...more })
   t.equal((await find(torrent.metainfo)).size, 0)
+  const located = { metainfo: torrent.metainfo, directory: '/home' }
+  const leaves = { fetchLeaves: async () => undefined }
+  const found = await findDamagedBlocks(torrent.metainfo, '/none', [0], leaves, { fs, located })
+  t.equal(found.size, 0, 'files that were located are not searched')
   const usage = { code: 'ERR_USAGE' }
   await t.rejects(
     find(makeTorrent({ files: [{ path: 'a', length: 1 }], pieceLength: 16_384 }).metainfo),
