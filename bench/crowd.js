@@ -12,13 +12,13 @@ import { hasLibtorrent, hasTsdl, libtorrent, slowLeechers, tsdlSeed } from './pr
 import { run } from './running.js'
 import { measureServing, reportServing } from './serving.js'
 
-const { seconds, small, ...given } = benchOptions()
+const { seconds, small, ...options } = benchOptions()
 if (!hasTsdl) {
   console.log('crowd: left out, tsdl is not built: npm run build')
   process.exit()
 }
-const peers = process.argv.includes('--peers') || small ? given.peers : 2000
-const rounds = process.argv.includes('--rounds') || small ? given.rounds : 3
+const peers = process.argv.includes('--peers') || small ? options.peers : 2000
+const rounds = process.argv.includes('--rounds') || small ? options.rounds : 3
 const MiB = 1024 ** 2
 const UPLOAD_RATE = 50_000
 const scratch = makeScratch(256 * MiB)

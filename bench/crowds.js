@@ -20,13 +20,13 @@ const UPLOAD_RATE = 5_000_000
 const PIECE_BYTES = 64 << 10
 const PIECE_COUNT = 16
 
-const { seconds, small, ...given } = benchOptions()
+const { seconds, small, ...options } = benchOptions()
 if (!hasTsdl) {
   console.log('crowds: left out, tsdl is not built: npm run build')
   process.exit()
 }
-const count = process.argv.includes('--torrents') || small ? given.torrents : 500
-const rounds = process.argv.includes('--rounds') || small ? given.rounds : 3
+const count = process.argv.includes('--torrents') || small ? options.torrents : 500
+const rounds = process.argv.includes('--rounds') || small ? options.rounds : 3
 const scratch = makeScratch(2 * count * PIECE_COUNT * PIECE_BYTES)
 const infoHash = Array.from({ length: count }, (_, index) => makeTorrent(index))
 const paths = infoHash.map((_, index) => join(scratch, `${index}.torrent`))

@@ -105,12 +105,12 @@ const addresses = []
 const links = /** @type {Link[][]} */ ([])
 for (const [i, target] of positionals.entries()) {
   const [host = '', port] = target.split(':')
-  const [there, back] = [new Link(), new Link()]
-  links.push([there, back])
+  const [toTarget, fromTarget] = [new Link(), new Link()]
+  links.push([toTarget, fromTarget])
   const server = createServer({ allowHalfOpen: true, noDelay: true }, near => {
-    const far = connect({ host, port: Number(port), allowHalfOpen: true, noDelay: true })
-    there.carry(near, far)
-    back.carry(far, near)
+    const upstream = connect({ host, port: Number(port), allowHalfOpen: true, noDelay: true })
+    toTarget.carry(near, upstream)
+    fromTarget.carry(upstream, near)
   })
   // one address for each, because clients may reject several peers at one address
   const own = `127.0.1.${1 + (i % 250)}`

@@ -13,12 +13,12 @@ import { benchOptions } from './options.js'
 import { delayProxy, hasLibtorrent, hasTsdl, libtorrent, ownSeed, tsdlGet } from './programs.js'
 import { bar, least, printWalls, ratio } from './report.js'
 
-const { rounds, small, only, ...given } = benchOptions()
+const { rounds, small, only, ...options } = benchOptions()
 if (!hasTsdl) {
   console.log('links: left out, tsdl is not built: npm run build')
   process.exit()
 }
-const size = process.argv.includes('--size') || small ? given.size : 256 << 20
+const size = process.argv.includes('--size') || small ? options.size : 256 << 20
 /** Milliseconds of a round trip, and bytes per second. */
 const links = [
   { rtt: 100, rate: 50e6 },

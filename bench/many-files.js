@@ -24,12 +24,12 @@ import {
 } from './programs.js'
 import { bar, least, ratio } from './report.js'
 
-const { small, only, ...given } = benchOptions()
+const { small, only, ...options } = benchOptions()
 if (!hasTsdl) {
   console.log('many files: left out, tsdl is not built: npm run build')
   process.exit()
 }
-const rounds = process.argv.includes('--rounds') || small ? given.rounds : 3
+const rounds = process.argv.includes('--rounds') || small ? options.rounds : 3
 const directories = small ? 10 : 1000
 const filesInEach = 100
 const fileBytes = 500

@@ -48,14 +48,14 @@ export async function measure(command, { to = '', env = {} } = {}) {
   const limit = setTimeout(end, TIME_LIMIT)
   const report = /** @type {import('node:stream').Readable} */ (shell.stdio[3])
   const complaint = buffer(/** @type {import('node:stream').Readable} */ (shell.stderr))
-  let said = ''
+  let output = ''
   let peak = 0
   /** @type {NodeJS.Timeout | undefined} */
   let poll
   report.on('data', chunk => {
-    said += chunk
+    output += chunk
     // A peak only rises, so reading it at intervals misses only the last moment.
-    poll ??= setInterval(() => (peak = Math.max(peak, peakOf(Number.parseInt(said, 10)))), 20)
+    poll ??= setInterval(() => (peak = Math.max(peak, peakOf(Number.parseInt(output, 10)))), 20)
   })
   const code = await new Promise((resolve, reject) => shell.on('error', reject).on('close', resolve))
   process.off('exit', end)
@@ -63,7 +63,7 @@ export async function measure(command, { to = '', env = {} } = {}) {
   clearInterval(poll)
   if (code !== 0)
     throw new Error(`${command.join(' ')}\nexit ${code}: ${(await complaint).toString().trim()}`)
-  const [, wall = 0, user = 0, system = 0] = said.trim().split(/\s+/).map(Number)
+  const [, wall = 0, user = 0, system = 0] = output.trim().split(/\s+/).map(Number)
   return { cpu: user + system, wall, rss: peak }
 }
 
@@ -87,10 +87,10 @@ function peakOf(pid) {
 export async function serve([program = '', ...args]) {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const line = await new Promise((resolve, reject) => {
-    let said = ''
+    let output = ''
     child.stdout.on('data', chunk => {
-      said += chunk
-      if (said.includes('\n')) resolve(said.slice(0, said.indexOf('\n')))
+      output += chunk
+      if (output.includes('\n')) resolve(output.slice(0, output.indexOf('\n')))
     })
     child.on('error', reject)
     child.on('exit', code => reject(new Error(`${program} ${args[0]} ended at once: exit ${code}`)))

@@ -5,18 +5,18 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** @param {string} path */
-const here = path => fileURLToPath(new URL(path, import.meta.url))
+const resolvePath = path => fileURLToPath(new URL(path, import.meta.url))
 
 export const node = process.execPath
-export const cli = here('../dist/cli.js')
+export const cli = resolvePath('../dist/cli.js')
 /** A module that is loaded before a program and reports the resources of its process. */
-export const probe = here('probe.js')
-export const floor = [node, here('floor.js')]
+export const probe = resolvePath('probe.js')
+export const floor = [node, resolvePath('floor.js')]
 export const tsdl = [node, cli]
 /** Options with which tsdl finds no other peers than the given ones. */
 export const alone = ['--no-dht', '--no-lsd']
 /** Debian's libtorrent is built for Debian's Python, which need not be the first on PATH. */
-export const libtorrent = ['/usr/bin/python3', here('../test/helpers/counterparts/libtorrent-peer.py')]
+export const libtorrent = ['/usr/bin/python3', resolvePath('../test/helpers/counterparts/libtorrent-peer.py')]
 
 export const hasTsdl = existsSync(cli)
 export const hasAria2 = spawnSync('aria2c', ['--version']).status === 0
@@ -72,7 +72,7 @@ export function tsdlSeed({ torrent, dir }, more) {
  */
 export function manyLeechers({ infoHash, length, pieceLength }, peer, count) {
   const numbers = [length, pieceLength, count].map(String)
-  return [node, here('leechers.js'), peer, infoHash.toString('hex'), ...numbers]
+  return [node, resolvePath('leechers.js'), peer, infoHash.toString('hex'), ...numbers]
 }
 
 /**
@@ -86,7 +86,7 @@ export function manyLeechers({ infoHash, length, pieceLength }, peer, count) {
 export function slowLeechers({ infoHash, length, pieceLength }, peer, count, rate, seconds) {
   const numbers = [length, pieceLength, count, rate, seconds].map(String)
   const hashes = [infoHash].flat().map(hash => hash.toString('hex'))
-  return [node, here('slow-leechers.js'), peer, hashes.join(), ...numbers]
+  return [node, resolvePath('slow-leechers.js'), peer, hashes.join(), ...numbers]
 }
 
 /**
@@ -96,7 +96,7 @@ export function slowLeechers({ infoHash, length, pieceLength }, peer, count, rat
  * @param {number} rate of upload, bytes per second
  */
 export function manySeeds(dir, count, rate) {
-  return [node, here('many-seeds.js'), dir, String(count), String(rate)]
+  return [node, resolvePath('many-seeds.js'), dir, String(count), String(rate)]
 }
 
 /**
@@ -106,7 +106,7 @@ export function manySeeds(dir, count, rate) {
  * @param {string} tracker
  */
 export function idleClient(dir, count, tracker) {
-  return [node, '--expose-gc', here('idle-client.js'), dir, String(count), tracker]
+  return [node, '--expose-gc', resolvePath('idle-client.js'), dir, String(count), tracker]
 }
 
 /**
@@ -124,7 +124,7 @@ export function ownSeed(data, listeners = 1, more = []) {
     String(listeners),
     ...more,
   ]
-  return [node, here('seed.js'), ...args]
+  return [node, resolvePath('seed.js'), ...args]
 }
 
 /**
@@ -134,7 +134,7 @@ export function ownSeed(data, listeners = 1, more = []) {
  * @param {number} rate bytes per second to and from each of them
  */
 export function delayProxy(addresses, rtt, rate) {
-  return [node, here('delay-proxy.js'), '--rtt', String(rtt), '--rate', String(rate), ...addresses]
+  return [node, resolvePath('delay-proxy.js'), '--rtt', String(rtt), '--rate', String(rate), ...addresses]
 }
 
 /**

@@ -17,14 +17,14 @@ import { benchOptions } from './options.js'
 import { hasTsdl, ownSeed, tsdl, tsdlGet } from './programs.js'
 import { bar, least, printTable, ratio } from './report.js'
 
-const { rounds, small, only, ...given } = benchOptions()
+const { rounds, small, only, ...options } = benchOptions()
 if (!hasTsdl) {
   console.log('reading: left out, tsdl is not built: npm run build')
   process.exit()
 }
 const MEGABYTE_BYTES = 1e6
 const MiB = 1024 ** 2
-const size = process.argv.includes('--size') || small ? given.size : 256 * MiB
+const size = process.argv.includes('--size') || small ? options.size : 256 * MiB
 const wanted = (/** @type {string} */ part) => !only || only.includes(part)
 const scratch = makeScratch(2 * size)
 const data = makeData(scratch, size)
@@ -127,10 +127,10 @@ async function seek(peer) {
     const begun = performance.now()
     const place = Math.floor(size * 0.7)
     const response = await fetch(file, { headers: { range: `bytes=${place}-${place + 99_999}` } })
-    const far = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader()
-    await far.read()
+    const farReader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader()
+    await farReader.read()
     const seconds = (performance.now() - begun) / 1000
-    await Promise.all([far.cancel(), reader.cancel()])
+    await Promise.all([farReader.cancel(), reader.cancel()])
     return seconds
   } finally {
     child.kill('SIGKILL')

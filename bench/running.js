@@ -42,17 +42,17 @@ export function run(command) {
   for (const stream of [child.stdout, child.stderr]) {
     let partial = ''
     stream.on('data', chunk => {
-      const [...whole] = `${partial}${chunk}`.split('\n')
-      partial = whole.pop() ?? ''
-      lines.push(...whole)
+      const [...lines] = `${partial}${chunk}`.split('\n')
+      partial = lines.pop() ?? ''
+      lines.push(...lines)
       wake()
     })
   }
-  let gone = false
+  let hasEnded = false
   /** @type {Promise<number | null>} */
   const ended = new Promise(resolve => {
     const end = (/** @type {number | null} */ code) => {
-      gone = true
+      hasEnded = true
       alive.delete(child)
       resolve(code)
       wake()
@@ -72,7 +72,7 @@ export function run(command) {
       new Promise((resolve, reject) => {
         const look = () => {
           const found = lines.find(match)
-          if (found === undefined && !gone) return
+          if (found === undefined && !hasEnded) return
           waiting.delete(look)
           if (found !== undefined) resolve(found)
           else reject(new Error(`${command.join(' ')}\nended early: ${lines.slice(-5).join('\n')}`))
@@ -81,7 +81,7 @@ export function run(command) {
         look()
       }),
     stop(signal = 'SIGKILL') {
-      if (!gone) child.kill(signal)
+      if (!hasEnded) child.kill(signal)
       return ended
     },
   }

@@ -14,7 +14,7 @@ import { benchOptions } from './options.js'
 import { delayProxy, hasLibtorrent, hasTsdl, libtorrent } from './programs.js'
 import { bar, median } from './report.js'
 
-const { small, only, ...given } = benchOptions()
+const { small, only, ...options } = benchOptions()
 if (!hasTsdl || !hasLibtorrent) {
   console.log('seek: left out, tsdl is not built or python3-libtorrent is not installed')
   process.exit()
@@ -28,7 +28,7 @@ const SEED_RATE = 500e3
 const RTT_MS = 100
 const FIRST_BYTES = 65536
 const PLAY_MS = small ? 200 : 2000
-const rounds = process.argv.includes('--rounds') || small ? given.rounds : 10
+const rounds = process.argv.includes('--rounds') || small ? options.rounds : 10
 const size = (small ? 32 : 512) * MiB
 /** Milliseconds that the first 64 KiB may take: the median and the maximum. */
 const cases = [

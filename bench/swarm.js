@@ -69,26 +69,27 @@ function tsdl(out) {
 
 /** The installed clients. */
 async function clients() {
-  /** @type {(Kind & { there: boolean })[]} */
+  /** @type {(Kind & { isInstalled: boolean })[]} */
   const all = [
-    { name: 'tsdl', there: true, command: tsdl },
+    { name: 'tsdl', isInstalled: true, command: tsdl },
     {
       name: 'aria2',
-      there: programs.hasAria2,
+      isInstalled: programs.hasAria2,
       command: async out => [
         ...programs.aria2,
         ...['--interface=127.0.0.1', `--listen-port=${await freePort()}`, '-d', out, torrent],
       ],
     },
-    { name: 'transmission', there: programs.hasTransmission, command: transmission },
+    { name: 'transmission', isInstalled: programs.hasTransmission, command: transmission },
     {
       name: 'libtorrent',
-      there: programs.hasLibtorrent,
+      isInstalled: programs.hasLibtorrent,
       command: out => [...programs.libtorrent, 'leech', torrent, out],
     },
   ]
-  for (const { name, there } of all) if (!there) console.log(`${name}: left out, it is not installed`)
-  return all.filter(({ there }) => there)
+  for (const { name, isInstalled } of all)
+    if (!isInstalled) console.log(`${name}: left out, it is not installed`)
+  return all.filter(({ isInstalled }) => isInstalled)
 }
 
 /** @param {string} out */
@@ -180,11 +181,11 @@ function median(values) {
 async function within(seconds, work) {
   /** @type {NodeJS.Timeout | undefined} */
   let timer
-  const late = new Promise((_, reject) => {
+  const timeout = new Promise((_, reject) => {
     const why = () => `${tracker.finished().length} of ${leechers} leechers had everything after ${seconds} s`
     timer = setTimeout(() => reject(new Error(why())), seconds * 1000)
   })
-  await Promise.race([work, late]).finally(() => clearTimeout(timer))
+  await Promise.race([work, timeout]).finally(() => clearTimeout(timer))
 }
 
 /** @returns {Promise<number>} a TCP port without a listener */

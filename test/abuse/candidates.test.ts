@@ -15,7 +15,7 @@ const HOUR_MS = 60 * MINUTE_MS
  * A download from one seed that begins after many short connections from one address. Each of them claims to listen at
  * another port, where a silent server accepts connections.
  */
-async function besiege(connections: number) {
+async function downloadAfterConnections(connections: number) {
   const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 64, pieceLength: 64 * KiB })
   const seed = swarm.join({ complete: true, up: 512 * KiB })
   const victim = swarm.join({ peers: [seed.address] })
@@ -28,13 +28,13 @@ async function besiege(connections: number) {
       socket.destroy()
     })
     server.listen({ port, host: attacker.address })
-    const greet = (wire: ReturnType<typeof dialFrom>) => {
-      wire.shake({ reserved: RESERVED_BYTES.extended })
+    const sendGreeting = (wire: ReturnType<typeof dialFrom>) => {
+      wire.sendHandshake({ reserved: RESERVED_BYTES.extended })
       const payload = encodeExtendedHandshake({ client: 'x', reqq: 1, extensions: {}, port })
       wire.send({ type: 'extended', id: 0, payload })
       swarm.clock.setTimeout(() => wire.socket.destroy(), 15)
     }
-    swarm.clock.setTimeout(() => dialFrom(swarm, attacker, victim.address, { greet }), 10 * n)
+    swarm.clock.setTimeout(() => dialFrom(swarm, attacker, victim.address, { sendGreeting }), 10 * n)
     return server
   })
   await swarm.start([victim])
@@ -51,7 +51,7 @@ async function besiege(connections: number) {
 t.test(
   '1,500 short connections with a port each do not make us dial these ports, or miss the seed',
   async t => {
-    const { dialled, took } = await besiege(1500)
+    const { dialled, took } = await downloadAfterConnections(1500)
     t.comment(
       `SEED=${RANDOM_SEED}: ${dialled.length} times, ${new Set(dialled).size} ports; ${took.toFixed(0)} ms`,
     )

@@ -12,7 +12,7 @@ const seconds = 1000
 /** A machine that sends arbitrary datagrams, and records the replies. */
 class Stranger {
   readonly host: string
-  readonly heard: { readonly message: KrpcMessage | undefined; readonly bytes: Buffer }[] = []
+  readonly replies: { readonly message: KrpcMessage | undefined; readonly bytes: Buffer }[] = []
   readonly #net: SimulatedDht
 
   constructor(net: SimulatedDht, host: string) {
@@ -22,7 +22,7 @@ class Stranger {
     const tap = net.udp.tap
     net.udp.tap = (from, to, bytes) => {
       tap?.(from, to, bytes)
-      if (to.address === host) this.heard.push({ message: decodeKrpc(bytes), bytes })
+      if (to.address === host) this.replies.push({ message: decodeKrpc(bytes), bytes })
     }
   }
 
@@ -36,14 +36,14 @@ class Stranger {
     const call = { method: 'get_peers', infoHash } as const
     this.send(index, encodeQuery({ transaction: Buffer.from('gp'), id: this.id(), readOnly: true, call }))
     await this.#net.clock.run({ for: 200 })
-    return (this.heard.at(-1)!.message as DhtReply).token!
+    return (this.replies.at(-1)!.message as DhtReply).token!
   }
 
   async announce(index: number, infoHash: Uint8Array, token: Uint8Array, port = 7000): Promise<string> {
     const call = { method: 'announce_peer', infoHash, port, impliedPort: false, token } as const
     this.send(index, encodeQuery({ transaction: Buffer.from('an'), id: this.id(), readOnly: true, call }))
     await this.#net.clock.run({ for: 200 })
-    return this.heard.at(-1)?.message?.type ?? 'nothing'
+    return this.replies.at(-1)?.message?.type ?? 'nothing'
   }
 
   id(): Buffer {
@@ -62,14 +62,14 @@ onNetwork('a token is valid only for the address and the torrent that it was giv
   const [hash, otherHash] = [net.randomBytes(20), net.randomBytes(20)]
   const honest = new Stranger(net, '55.1.1.1')
   const liar = new Stranger(net, '66.6.6.6')
-  const given = await honest.tokenOf(1, hash)
-  t.equal(await honest.announce(1, hash, given), 'reply', 'the honest one')
+  const token = await honest.tokenOf(1, hash)
+  t.equal(await honest.announce(1, hash, token), 'reply', 'the honest one')
   const own = await liar.tokenOf(1, otherHash)
   const forged: [string, Uint8Array][] = [
     ['none', Buffer.alloc(0)],
     ['a guess', net.randomBytes(8)],
     ['zeros', Buffer.alloc(8)],
-    ['that of another address', given],
+    ['that of another address', token],
     ['its own of another torrent', own],
     ['its own of another node', await liar.tokenOf(2, hash)],
     ['a longer one', Buffer.concat([await liar.tokenOf(1, hash), Buffer.alloc(1)])],
@@ -100,10 +100,10 @@ onNetwork('what answers nonsense is no longer than the nonsense', async (t, net)
   ]
   let answered = 0
   for (const [at, query] of nonsense.entries()) {
-    const before = liar.heard.length
+    const before = liar.replies.length
     liar.send(0, Buffer.from(query), 1000 + at)
     await net.clock.run({ for: 200 })
-    for (const { message, bytes } of liar.heard.slice(before)) {
+    for (const { message, bytes } of liar.replies.slice(before)) {
       if (message?.type === 'query') continue // it asks whether the sender is a node
       answered++
       t.equal(message?.type, 'refusal')
@@ -152,14 +152,19 @@ onNetwork('an answer counts only from the queried address and port, with its tra
   const honest = await net.look(net.nodes[3]!, hash)
   const victim = await net.join().start()
   const [own] = net.hosts(12)
-  const evil = { host: '66.6.6.6', port: 666 }
+  const attackerAddress = { host: '66.6.6.6', port: 666 }
   net.udp.tap = (from, to, bytes) => {
     const query = decodeKrpc(bytes)
     if (from.address !== own || query?.type !== 'query') return
-    const lie = { id: idNear(hash, 50, net.randomBytes(20)), nodes: { 4: [] }, values: [evil], token: hash }
+    const lie = {
+      id: idNear(hash, 50, net.randomBytes(20)),
+      nodes: { 4: [] },
+      values: [attackerAddress],
+      token: hash,
+    }
     const answer = (transaction: Uint8Array) => encodeReply({ ...lie, transaction })
     net.udp.inject({ ...to, port: to.port + 1 }, from, answer(query.transaction))
-    net.udp.inject({ ...to, address: evil.host }, from, answer(query.transaction))
+    net.udp.inject({ ...to, address: attackerAddress.host }, from, answer(query.transaction))
     net.udp.inject(to, from, answer(Buffer.from('nope')))
   }
   const attacked = await net.look(victim, hash)
@@ -169,7 +174,7 @@ onNetwork('an answer counts only from the queried address and port, with its tra
     `${attacked.answered} answered, ${honest.answered} without the attack`,
   )
   const { contacts } = decodeState(victim.state!)[4]!
-  t.notOk(contacts.some(({ host }) => host === evil.host))
+  t.notOk(contacts.some(({ host }) => host === attackerAddress.host))
 })
 
 onNetwork('ids that do not fit their addresses gain nothing near a torrent (BEP 42)', async (t, net) => {
@@ -233,7 +238,7 @@ onNetwork(
     const attacked = await net.look(net.nodes[5]!, hash)
     t.ok(attacked.answered >= 0.8 * honest.answered, `${attacked.answered} of ${honest.answered} answered`)
     t.ok(attacked.took <= 1.5 * honest.took + 200, `${attacked.took} ms, ${honest.took} without the flood`)
-    const replies = liar.heard.filter(({ message }) => message?.type === 'reply').length
+    const replies = liar.replies.filter(({ message }) => message?.type === 'reply').length
     t.ok(replies <= 12 * 60, `${replies} answers to 6,000 queries`)
     const places = net.nodes.map(node =>
       decodeState(node.state!)[4]!.contacts.filter(({ host }) => host === liar.host),

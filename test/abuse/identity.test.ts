@@ -47,7 +47,7 @@ async function download(t: Test, { begin, end }: Attack = {}) {
   }
 }
 
-const lying: PeerScript = { has: () => true, request: (block, wire) => wire.serve(block, wrong) }
+const lying: PeerScript = { has: () => true, request: (block, wire) => wire.sendBlock(block, wrong) }
 
 t.test('a peer that sends wrong bytes with the copied id of a seed is banned alone', async t => {
   const alone = await download(t)

@@ -11,9 +11,9 @@ const KiB = 1024
 function arena(t: Test) {
   const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 64, pieceLength: 64 * KiB })
   const wires: Wire[] = []
-  const attack = (host: string, to: Member, greet?: (wire: Wire) => void) => {
+  const attack = (host: string, to: Member, sendGreeting?: (wire: Wire) => void) => {
     const machine = swarm.network.hosts.get(host) ?? swarm.network.host(host, { latency: 20 })
-    const wire = dialFrom(swarm, machine, to.address, greet ? { greet } : {})
+    const wire = dialFrom(swarm, machine, to.address, sendGreeting ? { sendGreeting } : {})
     wires.push(wire)
     return wire
   }

@@ -32,8 +32,8 @@ async function share(t: Test, { line, attackers = 0, leechers = 2 }: BlockRun) {
     const attack = () => {
       if (!running) return
       const wire = dialFrom(swarm, host, seed.address, {
-        greet: wire => {
-          wire.shake({ reserved: RESERVED_BYTES.fast })
+        sendGreeting: wire => {
+          wire.sendHandshake({ reserved: RESERVED_BYTES.fast })
           wire.send({ type: 'haveNone' }, { type: 'interested' })
         },
         message: ({ type }, wire) => {

@@ -83,7 +83,7 @@ t.test('a range has the syntax and meaning of HTTP', async t => {
 t.test('invalid combinations of options are rejected before the download begins', async t => {
   const { path, metainfo } = await offer(t, { trackers: [['http://127.0.0.1:1/announce']] })
   const range = parseRange('0-1')
-  const refused: [options: DestinationOptions, said: RegExp][] = [
+  const refused: [options: DestinationOptions, message: RegExp][] = [
     [{ tar: true, range }, /--tar and --range exclude each other/],
     [{ tar: true, continueAt: 'x' }, /--tar and -C exclude/],
     [{ range, continueAt: 'x' }, /--range and -C exclude/],
@@ -92,17 +92,17 @@ t.test('invalid combinations of options are rejected before the download begins'
     [{ strip: true }, /--strip needs --tar/],
     [{ file: ['*.nothing'] }, /no file matches/],
   ]
-  for (const [options, said] of refused) await t.rejects(choose(metainfo, options), { message: said })
-  const processes: [args: string[], said: RegExp][] = [
+  for (const [options, message] of refused) await t.rejects(choose(metainfo, options), { message: message })
+  const processes: [args: string[], message: RegExp][] = [
     [['--range', '300000-'], /--range 300000-: content.bin has 300000 bytes, none of them/],
     [['--tar', '--range', '0-1'], /--tar and --range exclude each other/],
     [['--digest', 'md5'], /sha256/],
     [['--file', '*.nothing'], /no file matches .*; the files are:\n {2}0 {2}content.bin/],
   ]
-  for (const [args, said] of processes) {
+  for (const [args, message] of processes) {
     const { code, stdout, stderr } = await tsdl([path, ...args])
     t.strictSame([code, stdout.length], [2, 0], args.join(' '))
-    t.match(stderr, said)
+    t.match(stderr, message)
   }
 })
 

@@ -130,11 +130,11 @@ t.test('create rejects invalid options and inputs', async t => {
 })
 
 t.test('info escapes control characters of a torrent', async t => {
-  const evil = 'a\u001b[31mb\u0007c\u009bd\u202ee\nf'
+  const hostileText = 'a\u001b[31mb\u0007c\u009bd\u202ee\nf'
   const torrent = encode({
-    comment: evil,
-    'created by': evil,
-    info: { length: 5, name: evil, 'piece length': 16_384, pieces: Buffer.alloc(20) },
+    comment: hostileText,
+    'created by': hostileText,
+    info: { length: 5, name: hostileText, 'piece length': 16_384, pieces: Buffer.alloc(20) },
     nodes: [
       ['router.example', 6881],
       ['::1', 1],
@@ -146,7 +146,7 @@ t.test('info escapes control characters of a torrent', async t => {
   ])
   for (const { stdout } of [text, json]) t.notMatch(stdout.toString().replaceAll('\n', ''), /[\p{Cc}\u202e]/u)
   t.match(text.stdout.toString(), /\ncomment {4}a\\u001b\[31mb\\u0007c\\u009bd\\u202ee\\nf\n/)
-  t.match(jsonOf(json), { comment: evil, nodes: ['router.example:6881', '[::1]:1'] })
+  t.match(jsonOf(json), { comment: hostileText, nodes: ['router.example:6881', '[::1]:1'] })
 })
 
 t.test('verify exits with 0 only if every byte is right', async t => {

@@ -159,12 +159,12 @@ t.test('the sum counts rates of active torrents, and bytes of all', async t => {
 
 t.test('the board shows a status for each torrent that is not closed, and their sum', async t => {
   let shown: readonly Status[] = []
-  const said: string[] = []
+  const lines: string[] = []
   const board = new LineBoard({
     showAll: statuses => {
       shown = statuses
     },
-    say: line => said.push(line),
+    say: line => lines.push(line),
     close() {},
   })
   const torrents = ['a', 'b', 'c'].map(name => board.createLines(() => name))
@@ -182,5 +182,5 @@ t.test('the board shows a status for each torrent that is not closed, and their 
   )
   t.equal(board.createLines(() => 'x'.repeat(100)).label?.length, 40)
   torrents[1]!.say('done')
-  t.strictSame(said, ['done'])
+  t.strictSame(lines, ['done'])
 })

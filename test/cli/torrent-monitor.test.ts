@@ -161,12 +161,12 @@ t.test('the text has the rates of the download alone, or of the sharing alone', 
 })
 
 t.test('the text reports a stall once, and names a source once', async t => {
-  const said: string[] = []
+  const reports: string[] = []
   const lines = {
     label: 'x',
     showsDetail: true,
     show() {},
-    say: (line: string) => said.push(line),
+    say: (line: string) => reports.push(line),
     close() {},
   }
   const reporter = new TextReporter({}, lines)
@@ -177,7 +177,7 @@ t.test('the text reports a stall once, and names a source once', async t => {
   } as unknown as Progress)
   reporter.reportStall('ERR_STALLED', 'no peers')
   reporter.reportError('ERR_METAINFO', 'x: not a torrent')
-  t.strictSame(said, ['tsdl: x: stalled: no peers', 'tsdl: x: not a torrent'])
+  t.strictSame(reports, ['tsdl: x: stalled: no peers', 'tsdl: x: not a torrent'])
 })
 
 t.test('JSON has the event `done` for a download and for a seed', async t => {

@@ -35,7 +35,7 @@ function paced(): PeerScript {
   return {
     request: (block, wire) => {
       free = Math.max(free, performance.now()) + SLOW_BLOCK_MS
-      setTimeout(() => wire.serve(block), free - performance.now())
+      setTimeout(() => wire.sendBlock(block), free - performance.now())
     },
   }
 }
@@ -125,13 +125,13 @@ t.test('why considers only the selected files', async t => {
   writeFileSync(path, torrentOf(made.metainfo))
   const { address } = await scriptedPeer(t, made, { has: index => index === 0 })
   const args = [path, '--peer', `127.0.0.1:${address.port}`]
-  const [missing, there, unknown] = await Promise.all([
+  const [missing, present, unknown] = await Promise.all([
     why([...args, '--file', 'b.bin']),
     why([...args, '--exclude', '1']),
     tsdl(['why', ...args, '--file', 'c.bin']),
   ])
   t.equal(missing.bottleneck.sentence, 'the only peer lacks what is missing (availability 0.00)')
-  t.match(there, { status: 'seeding', bottleneck: { kind: 'none' } })
+  t.match(present, { status: 'seeding', bottleneck: { kind: 'none' } })
   t.equal(unknown.code, 2)
   t.match(unknown.lines, [/no file matches "c.bin"/])
 })

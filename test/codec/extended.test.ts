@@ -10,14 +10,14 @@ import { generator } from '../helpers/feed.ts'
 import { RANDOM_SEED } from '../helpers/random-seed.ts'
 
 /** Decodes a handshake, with the extensions as a plain object. */
-function parse(said: Encodable) {
-  const { extensions, ...rest } = parseExtendedHandshake(Buffer.isBuffer(said) ? said : encode(said))
+function parse(value: Encodable) {
+  const { extensions, ...rest } = parseExtendedHandshake(Buffer.isBuffer(value) ? value : encode(value))
   return { ...rest, m: Object.fromEntries(extensions) }
 }
 const EMPTY_HANDSHAKE = { m: {} }
 
 t.test('all fields of a handshake are decoded', async t => {
-  const said = {
+  const fields = {
     m: { ut_metadata: 2, ut_pex: 1, lt_donthave: 255 },
     metadata_size: 138876,
     p: 51413,
@@ -26,7 +26,7 @@ t.test('all fields of a handshake are decoded', async t => {
     v: 'qBittorrent/4.2.5',
     yourip: Buffer.from([1, 2, 3, 4]),
   }
-  t.same(parse(said), {
+  t.same(parse(fields), {
     client: 'qBittorrent/4.2.5',
     m: { ut_metadata: 2, ut_pex: 1, lt_donthave: 255 },
     metadataSize: 138876,
@@ -71,7 +71,8 @@ t.test('an invalid field is omitted without the others', async t => {
     [{ p: '80', reqq: 5, upload_only: 2, yourip: Buffer.alloc(18) }, { reqq: 5 }],
     [{ reqq: 5, upload_only: -1, yourip: ['1.2.3.4'] }, { reqq: 5 }],
   ]
-  for (const [said, rest] of left) t.same(parse(said), { ...EMPTY_HANDSHAKE, ...rest }, JSON.stringify(said))
+  for (const [value, rest] of left)
+    t.same(parse(value), { ...EMPTY_HANDSHAKE, ...rest }, JSON.stringify(value))
 })
 
 t.test('a port outside 1 to 65535 is omitted', async t => {
@@ -152,11 +153,11 @@ t.test('a handshake with random changes never throws and has only valid fields',
     const payload = Buffer.from(good)
     for (let wrong = 0; wrong <= round % 3; wrong++)
       payload[Math.floor(chance() * payload.length)] = Math.floor(chance() * 256)
-    const said = parseExtendedHandshake(payload)
-    const { port = 1, reqq = 1, metadataSize = 1, yourIp = '0.0.0.0' } = said
+    const decoded = parseExtendedHandshake(payload)
+    const { port = 1, reqq = 1, metadataSize = 1, yourIp = '0.0.0.0' } = decoded
     const sane =
       port >= 1 && port <= 65535 && reqq >= 1 && metadataSize >= 1 && /^[\d.]+$|^[\da-f:]+$/.test(yourIp)
-    const ids = [...said.extensions.values()].every(id => Number.isInteger(id) && id >= 0 && id <= 255)
+    const ids = [...decoded.extensions.values()].every(id => Number.isInteger(id) && id >= 0 && id <= 255)
     if (!sane || !ids) t.fail(`SEED=${seed}: ${JSON.stringify(payload.toString('latin1'))}`)
   }
 })

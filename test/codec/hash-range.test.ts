@@ -67,9 +67,9 @@ t.test('BEP 52: the first log2(length)-1 proof layers are omitted', async t => {
 })
 
 t.test('hashes with another number of hashes than their range has are rejected', async t => {
-  const body = (given: HashRange, hashes: number) => {
+  const body = (input: HashRange, hashes: number) => {
     const bytes = Buffer.alloc(48 + hashes * 32)
-    encodeRange(given, bytes, 0)
+    encodeRange(input, bytes, 0)
     return bytes
   }
   t.equal(decodeHashes(body(range(0, 4, 4, 3), 6)).hashes.length, 6 * 32)
@@ -89,14 +89,14 @@ t.test('the node above a range is that of the tree, for each range and each numb
           // The layer ends after these nodes, and may cut the range.
           const length = Math.min(width, Math.ceil(14 / 2 ** base) - index)
           if (length <= width / 2) continue
-          const given = range(base, index, length, proofLayers)
+          const input = range(base, index, length, proofLayers)
           const hashes = layers[base]!.slice(index, index + length)
           let layer = base + Math.log2(width)
           let position = index / width
-          for (let proof = 0; proof < countProofs(given); proof++, layer++, position >>= 1) {
+          for (let proof = 0; proof < countProofs(input); proof++, layer++, position >>= 1) {
             hashes.push(layers[layer]![position ^ 1]!)
           }
-          t.same(nodeAbove(given, Buffer.concat(hashes)), layers[layer]![position])
+          t.same(nodeAbove(input, Buffer.concat(hashes)), layers[layer]![position])
         }
       }
     }

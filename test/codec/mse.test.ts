@@ -224,9 +224,9 @@ t.test('an initial payload of any length is the start of the stream', async t =>
     const first = noise(length, 4)
     for (const provide of [plaintext, rc4]) {
       const ciphers = ciphersOf(RECORDED_HANDSHAKE.secret, INFO_HASH, 'initiator')
-      const said = Buffer.concat([RECORDED_HANDSHAKE.a, offer({ first, provide, ciphers })])
+      const stream = Buffer.concat([RECORDED_HANDSHAKE.a, offer({ first, provide, ciphers })])
       const more = provide === rc4 ? ciphers.outgoing.apply(Buffer.from('more')) : Buffer.from('more')
-      const end = receiver().exchange.take(Buffer.concat([said, more]))!
+      const end = receiver().exchange.take(Buffer.concat([stream, more]))!
       t.ok(end.result.payload.equals(first), `${length} bytes`)
       t.equal(`${end.result.ciphers?.incoming.apply(end.rest) ?? end.rest}`, 'more')
     }
@@ -240,9 +240,9 @@ t.test('plaintext is preferred, and no common method is an error', async t => {
     for (const allow of [rc4, both, plaintext]) {
       const common = provide & allow & 3
       const side = receiver({ allow })
-      const said = Buffer.concat([RECORDED_HANDSHAKE.a, offer({ provide, first: PLAIN_HANDSHAKE })])
-      if (common === 0) t.throws(() => take(side, said), { code: 'ERR_HANDSHAKE', message: /offers/ })
-      else t.equal(take(side, said)!.result.ciphers === undefined, (common & plaintext) === plaintext)
+      const stream = Buffer.concat([RECORDED_HANDSHAKE.a, offer({ provide, first: PLAIN_HANDSHAKE })])
+      if (common === 0) t.throws(() => take(side, stream), { code: 'ERR_HANDSHAKE', message: /offers/ })
+      else t.equal(take(side, stream)!.result.ciphers === undefined, (common & plaintext) === plaintext)
     }
   }
 })
@@ -250,11 +250,11 @@ t.test('plaintext is preferred, and no common method is an error', async t => {
 t.test('the selected method must be one of those that were offered', async t => {
   for (const provide of [rc4, both]) {
     for (const select of [0, 1, 2, 3, 4, 0x80000000]) {
-      const said = Buffer.concat([RECORDED_HANDSHAKE.b, answer({ select })])
+      const stream = Buffer.concat([RECORDED_HANDSHAKE.b, answer({ select })])
       const side = initiator({ provide })
-      if (select === rc4) t.ok(take(side, said)!.result)
-      else if (select === plaintext && provide === both) t.equal(take(side, said)!.result, undefined)
-      else t.throws(() => take(side, said), { code: 'ERR_HANDSHAKE', message: /selected/ })
+      if (select === rc4) t.ok(take(side, stream)!.result)
+      else if (select === plaintext && provide === both) t.equal(take(side, stream)!.result, undefined)
+      else t.throws(() => take(side, stream), { code: 'ERR_HANDSHAKE', message: /selected/ })
     }
   }
 })
@@ -289,13 +289,13 @@ function join(
 ) {
   const [one, other] = [initiator(a), receiver(b)]
   let [ciphers, received]: [Ciphers | undefined | null, Received | undefined] = [null, undefined]
-  for (let [said, heard] = [0, 0]; ciphers === null; ) {
-    for (; said < one.sent.length; said++)
-      for (const chunk of cut(one.sent[said]!, () => 1 + Math.floor(chance() * 100)))
+  for (let [initiated, answered] = [0, 0]; ciphers === null; ) {
+    for (; initiated < one.sent.length; initiated++)
+      for (const chunk of cut(one.sent[initiated]!, () => 1 + Math.floor(chance() * 100)))
         received ??= other.exchange.take(chunk)?.result
-    if (heard === other.sent.length) throw new Error('deadlock: neither side sends')
-    for (; heard < other.sent.length; heard++)
-      for (const chunk of cut(other.sent[heard]!, () => 1 + Math.floor(chance() * 100))) {
+    if (answered === other.sent.length) throw new Error('deadlock: neither side sends')
+    for (; answered < other.sent.length; answered++)
+      for (const chunk of cut(other.sent[answered]!, () => 1 + Math.floor(chance() * 100))) {
         const end = one.exchange.take(chunk)
         if (end) ciphers = end.result
       }
@@ -313,9 +313,9 @@ t.test('both sides agree with any random bytes and chunk boundaries', async t =>
       if (!receiver.payload.equals(payload)) throw new Error('the payload differs')
       if (!initiator !== !receiver.ciphers) throw new Error('the sides disagree about encryption')
       if (!initiator) return (provide & plaintext) === plaintext
-      const there = receiver.ciphers!.incoming.apply(initiator.outgoing.apply(Buffer.from('there')))
+      const deciphered = receiver.ciphers!.incoming.apply(initiator.outgoing.apply(Buffer.from('there')))
       const back = initiator.incoming.apply(receiver.ciphers!.outgoing.apply(Buffer.from('back')))
-      return `${there} ${back}` === 'there back'
+      return `${deciphered} ${back}` === 'there back'
     }),
     { numRuns: 60 },
   )

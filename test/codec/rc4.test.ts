@@ -61,7 +61,7 @@ t.test('both loops give the same bytes, alternating, also beyond the memory of t
 
 t.test('the same operation encrypts and decrypts', async t => {
   const bytes = noise(100_001, 8)
-  const there = new Rc4(Buffer.from('key')).apply(Buffer.from(bytes))
-  t.notOk(there.equals(bytes))
-  t.ok(new Rc4(Buffer.from('key')).apply(there).equals(bytes))
+  const enciphered = new Rc4(Buffer.from('key')).apply(Buffer.from(bytes))
+  t.notOk(enciphered.equals(bytes))
+  t.ok(new Rc4(Buffer.from('key')).apply(enciphered).equals(bytes))
 })

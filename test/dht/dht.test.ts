@@ -23,12 +23,12 @@ onNetwork('thirty nodes find a peer that one of them announced', async (t, net) 
     t.ok(first < 500 && took < 1_000, `first after ${first} ms, ended after ${took}`)
   }
   // a node that has just started with an empty table
-  const late = await net.join().start()
-  const { first, peers } = await net.look(late, hash)
+  const newNode = await net.join().start()
+  const { first, peers } = await net.look(newNode, hash)
   t.same(peers, [peer])
   t.ok(first < 1_000, `first after ${first} ms`)
   await net.clock.run({ for: 31 * minute })
-  t.same((await net.look(late, hash)).peers, [], 'an announce expires')
+  t.same((await net.look(newNode, hash)).peers, [], 'an announce expires')
   t.ok(
     net.nodes.every(node => node.size >= 8),
     'and the nodes have kept each other',
@@ -103,8 +103,8 @@ onNetwork(
     const state = net.nodes[20]!.state!
     for (let index = 0; index < 30; index += 2)
       if (index !== 2) net.udp.at(net.hosts(index)[0]).unplugged = true
-    const heir = await net.join({ state, bootstrap: [] }).start()
-    const { first, peers } = await net.look(heir, hash)
+    const restarted = await net.join({ state, bootstrap: [] }).start()
+    const { first, peers } = await net.look(restarted, hash)
     t.equal(peers.length, 1)
     t.ok(first < 2_500, `first after ${first} ms`)
   },
@@ -119,8 +119,10 @@ onNetwork('a forged state delays the start but has no other effect', async (t, n
     host: `99.1.${index >> 4}.${index & 15}`,
     port: 9,
   }))
-  const heir = await net.join({ state: encodeState({ 4: { id: net.randomBytes(20), contacts } }) }).start()
-  t.equal((await net.look(heir, hash)).peers.length, 1)
+  const restarted = await net
+    .join({ state: encodeState({ 4: { id: net.randomBytes(20), contacts } }) })
+    .start()
+  t.equal((await net.look(restarted, hash)).peers.length, 1)
 })
 
 onNetwork('a read-only node finds peers, sends no replies and is in no routing table', async (t, net) => {
@@ -158,16 +160,21 @@ onNetwork('replies from another address, forged replies and late replies have no
   const hash = net.randomBytes(20)
   const [own] = net.hosts(12)
   const victim = await net.join().start()
-  const evil = { host: '66.6.6.6', port: 666 }
+  const hostileAddress = { host: '66.6.6.6', port: 666 }
   const seen: { bytes: Buffer; from: { address: string; port: number } }[] = []
   net.udp.tap = (from, to, bytes) => {
     const message = decodeKrpc(bytes)
     if (from.address === own && message?.type === 'query') {
       // the valid transaction from another port, and the valid address with another transaction
-      const lie = { id: idNear(hash, 50, net.randomBytes(20)), nodes: { 4: [] }, values: [evil], token: hash }
+      const lie = {
+        id: idNear(hash, 50, net.randomBytes(20)),
+        nodes: { 4: [] },
+        values: [hostileAddress],
+        token: hash,
+      }
       const answer = (transaction: Uint8Array) => encodeReply({ ...lie, transaction })
       net.udp.inject({ ...to, port: to.port + 1 }, from, answer(message.transaction))
-      net.udp.inject({ ...to, address: evil.host }, from, answer(message.transaction))
+      net.udp.inject({ ...to, address: hostileAddress.host }, from, answer(message.transaction))
       net.udp.inject(to, from, answer(Buffer.from('nope')))
     } else if (to.address === own) seen.push({ from, bytes })
   }
@@ -203,14 +210,14 @@ onNetwork('a lookup succeeds despite nodes that send forged replies', async (t, 
     net.udp.inject(to, from, kind === 3 ? Buffer.from('d1:rle1:t2:aa1:y1:re') : answer)
   }
   const strange: string[] = []
-  const late = await net.join().start()
+  const newNode = await net.join().start()
   const [own] = net.hosts(40)
   const tap = net.udp.tap
   net.udp.tap = (from, to, bytes) => {
     tap(from, to, bytes)
     if (from.address === own && to.address.startsWith('127.')) strange.push(to.address)
   }
-  const { first, peers, asked } = await net.look(late, hash)
+  const { first, peers, asked } = await net.look(newNode, hash)
   t.equal(peers.length, 1)
   t.ok(first < 4_000 && asked <= 160, `first after ${first} ms, ${asked} asked`)
   t.same(strange, [], 'no remote node makes us send to our own machine')
@@ -235,9 +242,9 @@ onNetwork('garbage gets no reply, and an invalid query gets an error message', a
   await net.grow(2)
   const from = { address: '66.6.6.6', port: 666 }
   net.udp.machine(from.address)
-  const said: unknown[] = []
+  const replies: unknown[] = []
   net.udp.tap = (_, to, bytes) => {
-    if (to.address === from.address) said.push(decodeKrpc(bytes))
+    if (to.address === from.address) replies.push(decodeKrpc(bytes))
   }
   const send = async (bytes: Uint8Array) => {
     net.udp.inject(from, { address: net.hosts(0)[0], port: DHT_PORT }, bytes)
@@ -245,15 +252,15 @@ onNetwork('garbage gets no reply, and an invalid query gets an error message', a
   }
   await send(Buffer.from('hello'))
   await send(Buffer.alloc(5_000, 'd'))
-  t.same(said, [])
+  t.same(replies, [])
   await send(Buffer.from('d1:ad2:id20:abcdefghij0123456789e1:q4:vote1:t2:aa1:y1:qe'))
-  t.match(said, [{ type: 'refusal', code: 204 }])
+  t.match(replies, [{ type: 'refusal', code: 204 }])
   const call = { method: 'announce_peer' as const, infoHash: Buffer.alloc(20), port: 1, impliedPort: false }
   const announce = { ...call, token: Buffer.alloc(8) }
   await send(
     encodeQuery({ transaction: Buffer.from('ab'), id: Buffer.alloc(20, 1), readOnly: true, call: announce }),
   )
-  t.match(said[1], { type: 'refusal', code: 203, message: 'bad token' })
+  t.match(replies[1], { type: 'refusal', code: 203, message: 'bad token' })
 })
 
 onNetwork(
@@ -304,7 +311,7 @@ onNetwork('a torrent is looked up and announced repeatedly', async (t, net) => {
   const hash = net.randomBytes(20)
   const { clock, random } = net
   const watch = (node: Dht, port?: number) => {
-    const heard: string[] = []
+    const foundPeers: string[] = []
     const source = new DhtPeers({
       dht: node,
       torrent: { infoHash: hash },
@@ -313,31 +320,34 @@ onNetwork('a torrent is looked up and announced repeatedly', async (t, net) => {
       random,
     })
     source.on('peers', (peers, name) =>
-      heard.push(...peers.map(({ host, port }) => `${name} ${host}:${port}`)),
+      foundPeers.push(...peers.map(({ host, port }) => `${name} ${host}:${port}`)),
     )
     source.start()
     source.start()
-    return { heard, source }
+    return { foundPeers, source }
   }
   const early = watch(net.nodes[5]!)
   t.same(early.source.status, { isAsking: true, nodes: 0, peers: 0 })
   await clock.run({ for: 10_000 })
-  t.same(early.heard, [])
+  t.same(early.foundPeers, [])
   const seed = watch(net.nodes[8]!, 7_000)
-  await clock.run({ until: () => early.heard.length > 0, for: 20_000 })
-  t.same(early.heard, [`DHT ${net.hosts(8)[0]}:7000`], 'an earlier peer finds a later one')
+  await clock.run({ until: () => early.foundPeers.length > 0, for: 20_000 })
+  t.same(early.foundPeers, [`DHT ${net.hosts(8)[0]}:7000`], 'an earlier peer finds a later one')
   await clock.run({ until: () => early.source.status?.isAsking === false, for: 20_000 })
   t.match(early.source.status, { isAsking: false, peers: 1 }, 'it says what the last lookup found')
   const { nextIn, nodes, sinceLookup } = early.source.status!
   t.ok(nodes >= 8 && sinceLookup! >= 0 && nextIn! > 50_000)
   await clock.run({ for: 35 * minute })
-  t.ok(early.heard.length >= 8, `heard of ${early.heard.length} times: it is announced again and again`)
+  t.ok(
+    early.foundPeers.length >= 8,
+    `foundPeers of ${early.foundPeers.length} times: it is announced again and again`,
+  )
   early.source.stop()
   seed.source.stop()
   t.equal(early.source.status, undefined)
-  const { length } = early.heard
+  const { length } = early.foundPeers
   await clock.run({ for: 31 * minute })
-  t.equal(early.heard.length, length, 'no events after stop')
+  t.equal(early.foundPeers.length, length, 'no events after stop')
   t.same((await net.look(net.nodes[2]!, hash)).peers, [], 'the announce expires after stop')
   t.ok(
     net.nodes.every(node => node.size >= 8),

@@ -57,9 +57,9 @@ t.test('every id is valid on a local network', async t => {
 t.test('the distance is the XOR of two ids', async t => {
   fc.assert(
     fc.property(id, id, id, (target, a, b) => {
-      const far = (from: Uint8Array) =>
+      const distanceFrom = (from: Uint8Array) =>
         BigInt(`0x${Buffer.from(from.map((byte, at) => byte ^ target[at]!)).toString('hex')}`)
-      const sign = far(a) < far(b) ? -1 : far(a) > far(b) ? 1 : 0
+      const sign = distanceFrom(a) < distanceFrom(b) ? -1 : distanceFrom(a) > distanceFrom(b) ? 1 : 0
       return Math.sign(compareDistance(target, a, b)) === sign && compareDistance(target, a, a) === 0
     }),
     runs,

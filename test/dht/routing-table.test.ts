@@ -127,9 +127,9 @@ t.test('an address has one id, an id one address, and a network one node', async
   t.same(names(table.nodes), [contact.host], 'another address cannot take over its id')
   table.failed(again, 4)
   table.failed(again, 5)
-  const heir = { ...node(), id: again.id }
-  table.replied(heir, 6)
-  t.same(names(table.nodes), [heir.host], 'the id is free after failures')
+  const renamed = { ...node(), id: again.id }
+  table.replied(renamed, 6)
+  t.same(names(table.nodes), [renamed.host], 'the id is free after failures')
 })
 
 t.test('a node with a valid id replaces one with an invalid id', async t => {

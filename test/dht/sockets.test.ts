@@ -40,16 +40,16 @@ for (const host of hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']) {
     for (let tries = 0; announced < 8 && tries < 100; tries++)
       announced = (await look(all[4]!, infoHash, 7_000)).announced
     t.ok(announced >= 8, `${announced} nodes stored it`)
-    const [late] = await nodes(t, 1, host, {
+    const [newNode] = await nodes(t, 1, host, {
       bootstrap: [{ host, port: all[0]!.port(host === '::1' ? 6 : 4)! }],
     })
-    t.same((await look(late!, infoHash)).peers, [formatAddress({ host, port: 7_000 })])
+    t.same((await look(newNode!, infoHash)).peers, [formatAddress({ host, port: 7_000 })])
     const implied = await new Promise<readonly PeerAddress[]>(resolve => {
       const other = Buffer.alloc(20, 'implied')
       const announce = { port: 1, impliedPort: true }
       void all[5]!
         .lookup(other, { found: () => {}, announce })
-        .then(() => late!.lookup(other, { found: resolve }))
+        .then(() => newNode!.lookup(other, { found: resolve }))
     })
     t.same(implied, [{ host, port: all[5]!.port(host === '::1' ? 6 : 4) }], 'the source port')
   })
@@ -84,8 +84,8 @@ t.test('a run starts with the nodes of the previous one', async t => {
   await writeDhtRecord(nodeFileSystem, path, all[3]!.state)
   t.same(await readdir(join(dir, 'state')), ['dht'])
   const state = await readDhtRecord(nodeFileSystem, path)
-  const [heir] = await nodes(t, 1, '127.0.0.1', { bootstrap: [], state: state! })
-  t.same((await look(heir!, Buffer.alloc(20, 2))).peers, ['127.0.0.1:7000'])
+  const [restarted] = await nodes(t, 1, '127.0.0.1', { bootstrap: [], state: state! })
+  t.same((await look(restarted!, Buffer.alloc(20, 2))).peers, ['127.0.0.1:7000'])
   await writeFile(path, Buffer.alloc(MAX_STATE + 1))
   t.equal(await readDhtRecord(nodeFileSystem, path), undefined, 'a record that we did not write is ignored')
   await symlink(path, join(dir, 'link'))

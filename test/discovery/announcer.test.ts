@@ -33,7 +33,7 @@ function setup(
   const requests: AnnounceRequest[] = []
   const warnings: DiscoveryError[] = []
   const found: unknown[] = []
-  const late: ((reply: AnnounceReply) => void)[] = []
+  const laterReplies: ((reply: AnnounceReply) => void)[] = []
   const closed: string[] = []
   const counters = { uploaded: 0, downloaded: 0, left: 100, partial: false }
   const announcer = new Announcer({
@@ -52,7 +52,7 @@ function setup(
         takesPaused: url.startsWith('http'),
         close: () => void closed.push(log.at(-1) ?? ''),
         announce: async (request, { signal, more } = {}) => {
-          if (more) late.push(more)
+          if (more) laterReplies.push(more)
           log.push(`${Math.round(clock.now() / 1000)} ${url.replace('http://', '')} ${request.event ?? '-'}`)
           requests.push(request)
           const answer = (await answers[url.replace('http://', '')]?.(request)) ?? {}
@@ -70,7 +70,7 @@ function setup(
   })
   announcer.on('warning', error => warnings.push(error))
   announcer.on('peers', (peers, source) => found.push(...peers.map(({ host }) => `${host} ${source}`)))
-  return { announcer, clock, log, requests, warnings, found, counters, late, closed }
+  return { announcer, clock, log, requests, warnings, found, counters, laterReplies, closed }
 }
 
 const down = () => new DiscoveryError('ERR_TRACKER', 'down')
@@ -385,16 +385,16 @@ t.test('trackers release their resources after stopped was sent, not before', as
 })
 
 t.test('peers of the other address family that come after the first answer are found too', async t => {
-  const { announcer, requests, found, late } = setup([['http://a']], {
+  const { announcer, requests, found, laterReplies } = setup([['http://a']], {
     a: () => ({ peers: [peer] }),
   })
   announcer.start()
   await settle()
-  late[0]?.({ interval: 1800, minInterval: 60, peers: [{ host: '::1', port: 2 }] })
+  laterReplies[0]?.({ interval: 1800, minInterval: 60, peers: [{ host: '::1', port: 2 }] })
   t.same(found, ['10.0.0.1 http://a/', '::1 http://a/'])
   t.equal(requests.length, 1)
   await announcer.stop()
-  late[0]?.({ interval: 1800, minInterval: 60, peers: [peer] })
+  laterReplies[0]?.({ interval: 1800, minInterval: 60, peers: [peer] })
   t.equal(found.length, 2, 'nothing after the end')
 })
 

@@ -284,7 +284,7 @@ t.test('addresses of the local networks are accepted, and others are not', async
     '::1',
     'fd00::1',
   ]
-  const far = [
+  const farAddresses = [
     '8.8.8.8',
     '100.128.0.1',
     '172.32.0.1',
@@ -296,7 +296,8 @@ t.test('addresses of the local networks are accepted, and others are not', async
     '',
   ]
   for (const address of near) t.ok(isLocalAddress(address, []), address)
-  for (const address of far) t.notOk(isLocalAddress(address, [info('0.0.0.0', '0.0.0.0/0')]), address)
+  for (const address of farAddresses)
+    t.notOk(isLocalAddress(address, [info('0.0.0.0', '0.0.0.0/0')]), address)
   t.ok(isLocalAddress('203.0.113.1', [info('203.0.113.126', '203.0.113.126/25')]))
   t.notOk(isLocalAddress('203.0.113.128', [info('203.0.113.126', '203.0.113.126/25')]))
 })

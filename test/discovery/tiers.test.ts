@@ -35,7 +35,7 @@ t.test('a tracker that answered goes to the front of its tier, as in the example
 })
 
 t.test('the given tiers are not changed', async t => {
-  const given = [['a', 'b']]
-  new Tiers(given, () => 0).promote('b')
-  t.same(given, [['a', 'b']])
+  const original = [['a', 'b']]
+  new Tiers(original, () => 0).promote('b')
+  t.same(original, [['a', 'b']])
 })

@@ -292,7 +292,7 @@ t.test(
     }, 'udp://t.example:80/announce')
     const found: string[] = []
     const first = await tracker.announce(request, {
-      more: late => found.push(...late.peers.map(formatAddress)),
+      more: reply => found.push(...reply.peers.map(formatAddress)),
     })
     await settle()
     found.push(...first.peers.map(formatAddress))

@@ -54,8 +54,8 @@ const anyText = fc
   .tuple(fc.uint8Array({ maxLength: 40 }), fc.constantFrom('latin1', 'utf16le', 'utf8'))
   .map(([bytes, encoding]) => Buffer.from(bytes).toString(encoding as BufferEncoding))
 const leaf = fc.oneof(fc.maxSafeInteger(), fc.string({ maxLength: 20 }), fc.uint8Array({ maxLength: 40 }))
-const peerish = fc.record({ ip: leaf, port: leaf }, { requiredKeys: [] })
-const value = fc.oneof(leaf, leaf, peerish, fc.array(fc.oneof(leaf, peerish), { maxLength: 4 }))
+const peerLike = fc.record({ ip: leaf, port: leaf }, { requiredKeys: [] })
+const value = fc.oneof(leaf, leaf, peerLike, fc.array(fc.oneof(leaf, peerLike), { maxLength: 4 }))
 const keys = ['failure reason', 'warning message', 'interval', 'min interval', 'peers', 'peers6', 'retry in']
 const odd = fc
   .record(

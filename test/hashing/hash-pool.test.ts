@@ -64,9 +64,9 @@ t.test('a file that cannot be opened rejects its job alone, with the error of th
   const path = join(directory, 'none')
   const job = pool.hash([[{ file: path, offset: 0, length: 1 }]])
   await t.rejects(job, { code: 'ENOENT', path, syscall: 'open' })
-  const there = write('there', 9)
-  const [hash] = await pool.hash([[{ file: there.path, offset: 0, length: 9 }]])
-  t.strictSame(Buffer.from(hash as Uint8Array), sha1(there.bytes))
+  const written = write('there', 9)
+  const [hash] = await pool.hash([[{ file: written.path, offset: 0, length: 9 }]])
+  t.strictSame(Buffer.from(hash as Uint8Array), sha1(written.bytes))
   await t.rejects(pool.hash([[{ file: directory, offset: 0, length: 1 }]]), {
     code: 'EISDIR',
     path: directory,

@@ -21,7 +21,7 @@ export interface PeerScript {
   /** Pieces that its bitfield shows. @default all */
   readonly has?: (index: number) => boolean
   /** Called on a connection, instead of sending the handshake and the bitfield. */
-  readonly greet?: (wire: Wire) => void
+  readonly sendGreeting?: (wire: Wire) => void
   /** Parts of its handshake that differ from a correct one. */
   readonly handshake?: Partial<Omit<Handshake, 'type'>>
   /** Called on an interested. @default sends unchoke */
@@ -43,10 +43,10 @@ export class Wire {
   closed = false
   readonly #made: MadeTorrent
   readonly #conditions = new Conditions()
-  #at = 0
-  #shaken = false
+  #offset = 0
+  #isHandshakeRead = false
 
-  constructor(socket: net.Socket, made: MadeTorrent, hear: (message: Message, wire: Wire) => void) {
+  constructor(socket: net.Socket, made: MadeTorrent, onMessage: (message: Message, wire: Wire) => void) {
     this.socket = socket
     this.#made = made
     socket.setNoDelay(true)
@@ -59,7 +59,7 @@ export class Wire {
       this.bytes = Buffer.concat([this.bytes, chunk])
       for (let message = this.#next(); message; message = this.#next()) {
         this.received.push(message)
-        hear(message, this)
+        onMessage(message, this)
       }
       this.wake()
     })
@@ -69,49 +69,49 @@ export class Wire {
     for (const message of messages) {
       const bytes = Buffer.alloc(encodedLength(message))
       encodeInto(message, bytes, 0)
-      this.raw(bytes)
+      this.sendBytes(bytes)
     }
   }
 
   /** Sends raw bytes. */
-  raw(bytes: Uint8Array): void {
+  sendBytes(bytes: Uint8Array): void {
     if (!this.socket.destroyed) this.socket.write(bytes)
   }
 
   /** Sends the handshake and the bitfield. */
-  greet({ has = () => true, handshake }: Pick<PeerScript, 'has' | 'handshake'> = {}): void {
+  sendGreeting({ has = () => true, handshake }: Pick<PeerScript, 'has' | 'handshake'> = {}): void {
     const bits = new Bitfield(this.#made.metainfo.pieceCount)
     for (let index = 0; index < bits.size; index++) if (has(index)) bits.add(index)
-    this.shake(handshake)
+    this.sendHandshake(handshake)
     if (bits.count > 0) this.send({ type: 'bitfield', bytes: bits.bytes })
   }
 
-  shake(handshake: PeerScript['handshake'] = {}): void {
+  sendHandshake(handshake: PeerScript['handshake'] = {}): void {
     const { infoHash } = this.#made.metainfo
     const peerId = Buffer.from(`-SC0001-${String(this.socket.localPort).padStart(12, '0')}`)
     this.send({ type: 'handshake', infoHash, peerId, reserved: new Uint8Array(8), ...handshake })
   }
 
   /** Sends the requested block, or other bytes instead. */
-  serve(block: BlockRef, change: (data: Buffer) => Uint8Array = data => data): void {
+  sendBlock(block: BlockRef, change: (data: Buffer) => Uint8Array = data => data): void {
     const start = block.index * this.#made.metainfo.pieceLength + block.begin
     const data = change(Buffer.from(this.#made.content.subarray(start, start + block.length)))
     this.send({ type: 'piece', ...block, data, length: data.length })
   }
 
   /** Sends interested. Resolves once it is unchoked. */
-  async unchoked(): Promise<void> {
-    const before = this.all('unchoke').length
+  async waitForUnchoke(): Promise<void> {
+    const before = this.messagesOf('unchoke').length
     this.send({ type: 'interested' })
-    await this.seen('unchoke', before + 1)
+    await this.waitForMessages('unchoke', before + 1)
   }
 
   /** Requests this block, and resolves with its answer. By then the client has handled all earlier messages. */
-  async fetch(block: BlockRef): Promise<Buffer> {
-    const before = this.all('piece').length
+  async fetchBlock(block: BlockRef): Promise<Buffer> {
+    const before = this.messagesOf('piece').length
     this.send({ type: 'request', ...block })
-    await this.seen('piece', before + 1)
-    return Buffer.from(this.all('piece').at(-1)!.data!)
+    await this.waitForMessages('piece', before + 1)
+    return Buffer.from(this.messagesOf('piece').at(-1)!.data!)
   }
 
   /** The kinds of all received messages, in order. */
@@ -120,22 +120,22 @@ export class Wire {
   }
 
   /** All received messages of a kind. */
-  all<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
+  messagesOf<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
     return this.received.filter((message): message is Extract<Message, { type: T }> => message.type === type)
   }
 
   /** Resolves once this many messages of a kind were received. */
-  seen(type: Message['type'], count = 1): Promise<void> {
-    return this.until(() => this.all(type).length >= count)
+  waitForMessages(type: Message['type'], count = 1): Promise<void> {
+    return this.waitUntil(() => this.messagesOf(type).length >= count)
   }
 
   /** Resolves when the connection has ended. */
-  gone(): Promise<void> {
-    return this.until(() => this.closed)
+  waitForEnd(): Promise<void> {
+    return this.waitUntil(() => this.closed)
   }
 
   /** Resolves when `isMet` returns true. It is called after each message and at the end. */
-  until(isMet: () => boolean): Promise<void> {
+  waitUntil(isMet: () => boolean): Promise<void> {
     return this.#conditions.wait(isMet)
   }
 
@@ -144,16 +144,16 @@ export class Wire {
   }
 
   #next(): Message | undefined {
-    const rest = this.bytes.subarray(this.#at)
-    if (!this.#shaken) {
+    const rest = this.bytes.subarray(this.#offset)
+    if (!this.#isHandshakeRead) {
       if (rest.length < 68) return undefined
-      this.#shaken = true
-      this.#at += 68
+      this.#isHandshakeRead = true
+      this.#offset += 68
       return decodeHandshake(rest.subarray(0, 68))
     }
     if (rest.length < 4 || rest.length < 4 + rest.readUInt32BE(0)) return undefined
     const length = rest.readUInt32BE(0)
-    this.#at += 4 + length
+    this.#offset += 4 + length
     if (length === 0) return { type: 'keepAlive' }
     const body = Buffer.from(rest.subarray(5, 4 + length))
     if (rest[4] !== MESSAGE_IDS.piece) return decodeBody(rest[4]!, body)
@@ -177,7 +177,7 @@ export interface ScriptedPeer {
   /** Resolves with the n-th connection, from 1. */
   connection(n?: number): Promise<Wire>
   /** Resolves when `isMet` returns true. It is called after each message of any connection. */
-  until(isMet: () => boolean): Promise<void>
+  waitUntil(isMet: () => boolean): Promise<void>
   /** Ends the peer and its connections. */
   close(): Promise<void>
 }
@@ -192,7 +192,7 @@ export async function scriptedPeer(
   const requests: BlockRef[] = []
   const conditions = new Conditions()
   const wake = () => conditions.check()
-  const { greet = wire => wire.greet(script) } = script
+  const { sendGreeting = wire => wire.sendGreeting(script) } = script
   const play = player(script, requests)
   const server = net.createServer(socket => {
     const wire = new Wire(socket, made, (message, wire) => {
@@ -201,7 +201,7 @@ export async function scriptedPeer(
     })
     socket.on('close', wake)
     wires.push(wire)
-    greet(wire)
+    sendGreeting(wire)
     wake()
   })
   server.listen(0, '127.0.0.1')
@@ -220,7 +220,7 @@ export async function scriptedPeer(
       await conditions.wait(() => wires.length >= n)
       return wires[n - 1]!
     },
-    until: isMet => conditions.wait(isMet),
+    waitUntil: isMet => conditions.wait(isMet),
     close,
   }
 }
@@ -239,8 +239,8 @@ export async function dial(
   const wire = new Wire(socket, made, player(script, []))
   t.teardown(() => socket.destroy())
   await once(socket, 'connect')
-  const { greet = wire => wire.greet({ has: () => false, ...script }) } = script
-  greet(wire)
+  const { sendGreeting = wire => wire.sendGreeting({ has: () => false, ...script }) } = script
+  sendGreeting(wire)
   return wire
 }
 
@@ -248,7 +248,7 @@ export async function dial(
 export function player(script: PeerScript, requests: BlockRef[]): (message: Message, wire: Wire) => void {
   const {
     interested = wire => wire.send({ type: 'unchoke' }),
-    request = (block, wire) => wire.serve(block),
+    request = (block, wire) => wire.sendBlock(block),
   } = script
   return (message, wire) => {
     script.message?.(message, wire)

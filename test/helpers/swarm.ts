@@ -24,7 +24,7 @@ export function memoryDisk(): Disk {
 
 /** The events of a torrent, in order. */
 export function log(torrent: Torrent) {
-  const heard = {
+  const record = {
     events: [] as string[],
     warnings: [] as string[],
     disconnected: [] as string[],
@@ -32,13 +32,13 @@ export function log(torrent: Torrent) {
     errors: [] as Error[],
   }
   for (const name of ['started', 'connected', 'disconnected', 'warning', 'done', 'error', 'close'] as const) {
-    torrent.on(name, () => heard.events.push(name))
+    torrent.on(name, () => record.events.push(name))
   }
-  torrent.on('warning', error => heard.warnings.push(error.message))
-  torrent.on('disconnected', (_peer, reason) => heard.disconnected.push(reason))
-  torrent.on('verified', index => heard.verified.push(index))
-  torrent.on('error', error => heard.errors.push(error))
-  return heard
+  torrent.on('warning', error => record.warnings.push(error.message))
+  torrent.on('disconnected', (_peer, reason) => record.disconnected.push(reason))
+  torrent.on('verified', index => record.verified.push(index))
+  torrent.on('error', error => record.errors.push(error))
+  return record
 }
 
 export interface BlockRun extends ReturnType<typeof log> {
@@ -73,10 +73,10 @@ export function run(
     encryption: 'off', // scripted peers do not encrypt
     ...options,
   })
-  const heard = log(torrent)
+  const record = log(torrent)
   t.teardown(() => torrent.close())
   return {
-    ...heard,
+    ...record,
     torrent,
     disk,
     file: path =>
@@ -118,12 +118,12 @@ export async function client(
 ): Promise<Client> {
   leavesNothing(t)
   const { metainfo, content } = made
-  const there = Buffer.from(content)
+  const stored = Buffer.from(content)
   for (let index = 0; index < metainfo.pieceCount; index++) {
     const start = index * metainfo.pieceLength
-    if (!has(index)) there.subarray(start, start + metainfo.pieceLength).fill(0)
+    if (!has(index)) stored.subarray(start, start + metainfo.pieceLength).fill(0)
   }
-  await disk.writeFile(`/home/${metainfo.files[0]!.path}`, there)
+  await disk.writeFile(`/home/${metainfo.files[0]!.path}`, stored)
   const listener = await new Listener({ bind: '127.0.0.1', clock, encryption }).listen()
   t.teardown(() => listener.close())
   const address = { host: '127.0.0.1', port: listener.port! }

@@ -28,8 +28,8 @@ export function bencode(value: Value): Buffer {
 
 /** Returns a dictionary with sorted keys, without undefined entries. */
 export function dict(entries: { readonly [key: string]: Value | undefined }): Map<string, Value> {
-  const given = Object.entries(entries).filter((entry): entry is [string, Value] => entry[1] !== undefined)
-  return new Map(given.sort(([a], [b]) => Buffer.from(a, 'latin1').compare(Buffer.from(b, 'latin1'))))
+  const present = Object.entries(entries).filter((entry): entry is [string, Value] => entry[1] !== undefined)
+  return new Map(present.sort(([a], [b]) => Buffer.from(a, 'latin1').compare(Buffer.from(b, 'latin1'))))
 }
 
 export function sha256(...parts: readonly Uint8Array[]): Buffer {

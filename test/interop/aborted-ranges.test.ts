@@ -11,24 +11,24 @@ import { startTsdl } from '../helpers/counterparts/tsdl.ts'
 import { generator } from '../helpers/feed.ts'
 import { RANDOM_SEED } from '../helpers/random-seed.ts'
 
-/** Reads from `start` until `most` bytes were received, and then closes the connection. */
-function read(url: string, start: number, most: number): Promise<Buffer> {
+/** Reads from `start` until `maxBytes` bytes were received, and then closes the connection. */
+function read(url: string, start: number, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
     const request = http.get(url, { headers: { range: `bytes=${start}-` }, agent: false }, reply => {
-      const end = () => resolve(Buffer.concat(chunks).subarray(0, most))
+      const end = () => resolve(Buffer.concat(chunks).subarray(0, maxBytes))
       reply.on('data', chunk => {
         chunks.push(chunk)
         length += chunk.length
-        if (length < most) return
+        if (length < maxBytes) return
         request.destroy()
         end()
       })
       reply.on('end', end)
       reply.on('error', end)
     })
-    request.on('error', error => (length < most ? reject(error) : undefined))
+    request.on('error', error => (length < maxBytes ? reject(error) : undefined))
   })
 }
 
@@ -72,10 +72,10 @@ for (const ms of [0, 25]) {
     for (let times = 0; times < 100; times++) {
       // mostly near the last one, so that requests that were just cancelled are repeated
       if (random() < 0.2) start = Math.floor(random() * (bytes.length - 1_000_000))
-      const most = Math.floor(random() ** 4 * 500_000) + 1
-      const got = await read(url, start, most)
+      const maxBytes = Math.floor(random() ** 4 * 500_000) + 1
+      const got = await read(url, start, maxBytes)
       const right = bytes.subarray(start, start + got.length)
-      if (got.length < Math.min(most, bytes.length - start) || !got.equals(right))
+      if (got.length < Math.min(maxBytes, bytes.length - start) || !got.equals(right))
         t.fail(`SEED=${RANDOM_SEED}, the ${times + 1}th: ${got.length} bytes from ${start}`)
     }
     t.ok((await read(url, 0, bytes.length)).equals(bytes), 'and then all of it')

@@ -27,7 +27,13 @@ interface Figures {
  * Runs in a page: plays `src`, or the media of the document itself, then seeks to `far` and plays there. The clock
  * starts with the request. For a document that is the start of its navigation.
  */
-async function playAndSeek({ src, far }: { src: string | undefined; far: number }): Promise<Figures> {
+async function playAndSeek({
+  src,
+  farSeconds,
+}: {
+  src: string | undefined
+  farSeconds: number
+}): Promise<Figures> {
   const media = document.querySelector('video') ?? document.body.appendChild(document.createElement('audio'))
   // checked in every frame, because `timeupdate` is emitted only four times a second
   const whenMet = (is: () => boolean) =>
@@ -46,13 +52,13 @@ async function playAndSeek({ src, far }: { src: string | undefined; far: number 
   const moving = whenMet(() => media.currentTime > 0)
   await media.play()
   const [canPlay, plays] = await Promise.all([ready, moving])
-  const sought = performance.now()
-  media.currentTime = far
-  const seeks = await whenMet(() => !media.seeking && media.currentTime > far)
+  const seekStart = performance.now()
+  media.currentTime = farSeconds
+  const seeks = await whenMet(() => !media.seeking && media.currentTime > farSeconds)
   return {
     canPlay: canPlay - begun,
     plays: plays - begun,
-    seeks: seeks - sought,
+    seeks: seeks - seekStart,
     duration: media.duration,
   }
 }
@@ -83,14 +89,14 @@ t.test(
     const { url } = await serveMedia(t)
     await page.goto(new URL('/', url).href) // from a page with a link to it
     await page.goto(url, { waitUntil: 'commit' })
-    judge(t, await page.evaluate(playAndSeek, { src: undefined, far: FAR_SECONDS }))
+    judge(t, await page.evaluate(playAndSeek, { src: undefined, farSeconds: FAR_SECONDS }))
   },
 )
 
 t.test('a page of another origin plays a file by its token', { skip }, async t => {
   const page = await openPage(t)
   const { url } = await serveMedia(t, ['--token', 'sesame'])
-  judge(t, await page.evaluate(playAndSeek, { src: url, far: FAR_SECONDS }))
+  judge(t, await page.evaluate(playAndSeek, { src: url, farSeconds: FAR_SECONDS }))
 })
 
 t.test('curl gets a range that was not read before', { skip: without('curl', '--version') }, async t => {

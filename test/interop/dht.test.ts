@@ -16,13 +16,13 @@ const helper = (name: string) => inProject(`test/helpers/counterparts/${name}`)
 const PATIENCE_MS = 30_000
 
 /** Resolves with the matches when the program has printed a match. Rejects if it ends or takes too long. */
-async function said(program: Running, pattern: RegExp): Promise<RegExpExecArray> {
+async function waitForMatches(program: Running, pattern: RegExp): Promise<RegExpExecArray> {
   const deadline = Date.now() + PATIENCE_MS
   for (;;) {
-    const found = pattern.exec(program.said())
+    const found = pattern.exec(program.output())
     if (found) return found
     if (program.child.exitCode !== null || Date.now() > deadline)
-      throw new Error(`it did not say ${pattern}, but: ${program.said()}`)
+      throw new Error(`it did not say ${pattern}, but: ${program.output()}`)
     await delay(20)
   }
 }
@@ -38,8 +38,8 @@ t.test('libtorrent and tsdl find each other in one DHT', { skip: noLibtorrent },
     helper('libtorrent-dht.py'),
     ...['4', formatAddress(bootstrap[0]!), theirs.toString('hex'), ours.toString('hex')],
   ])
-  const [, sharer = ''] = await said(program, /node (127\.0\.0\.2:\d+)/)
-  await said(program, /node 127\.0\.0\.5:/)
+  const [, sharer = ''] = await waitForMatches(program, /node (127\.0\.0\.2:\d+)/)
+  await waitForMatches(program, /node 127\.0\.0\.5:/)
   const peers: PeerAddress[] = []
   const deadline = Date.now() + PATIENCE_MS
   while (peers.length === 0 && Date.now() < deadline) {
@@ -54,7 +54,7 @@ t.test('libtorrent and tsdl find each other in one DHT', { skip: noLibtorrent },
     announced = result.announced
   }
   t.equal(announced, 5, 'four nodes of libtorrent, and one of ours, took our announce')
-  await said(program, new RegExp(`peer ${ours.toString('hex')} 127\\.0\\.0\\.1:7777`))
+  await waitForMatches(program, new RegExp(`peer ${ours.toString('hex')} 127\\.0\\.0\\.1:7777`))
 })
 
 // It accepts no node at 127.x, so it runs in a separate network, in which this machine has other addresses. Its
@@ -73,6 +73,6 @@ t.test('transmission and tsdl find each other in one DHT', { skip: noNetwork }, 
     ...[TYPESCRIPT_FLAG, helper('transmission-dht.ts'), scratch(t)],
   ])
   const [code] = await once(program.child, 'close')
-  t.equal(code, 0, program.said())
-  t.match(program.said(), /"found":\d+,"dialled":\d+/)
+  t.equal(code, 0, program.output())
+  t.match(program.output(), /"found":\d+,"dialled":\d+/)
 })

@@ -48,7 +48,7 @@ for (const { name, start, skip } of donors)
       '--timeout',
       '25s',
     ])
-    t.equal(await tsdl.ended, 0, tsdl.said())
+    t.equal(await tsdl.ended, 0, tsdl.output())
     t.strictSame(await differences(content, out), [])
   })
 
@@ -56,7 +56,7 @@ for (const { name, start, skip } of donors)
 async function fetched(t: Test, command: readonly string[]) {
   const leech = startProgram(t, command)
   const [code] = await once(leech.child, 'close')
-  return code === 0 ? '' : `exit ${code}: ${leech.said()}`
+  return code === 0 ? '' : `exit ${code}: ${leech.output()}`
 }
 
 t.test(
@@ -219,7 +219,7 @@ t.test('a magnet link in a DHT of thirty nodes leads to transmission', { skip, b
     ...[TYPESCRIPT_FLAG, helper('transmission-magnet.ts'), scratch(t)],
   ])
   const [code] = await once(program.child, 'close')
-  t.equal(code, 0, program.said())
-  t.match(program.said(), /"first":\d+.*"code":0,"right":true/)
-  t.comment(program.said())
+  t.equal(code, 0, program.output())
+  t.match(program.output(), /"first":\d+.*"code":0,"right":true/)
+  t.comment(program.output())
 })

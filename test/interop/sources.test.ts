@@ -22,13 +22,13 @@ t.jobs = 3
 const PATIENCE_MS = 35_000
 
 /** Resolves with the match when the program has printed it. Rejects if it ends or takes too long. */
-async function said(program: Running, pattern: RegExp): Promise<string[]> {
+async function waitForMatch(program: Running, pattern: RegExp): Promise<string[]> {
   const deadline = Date.now() + PATIENCE_MS
   for (;;) {
-    const found = pattern.exec(program.said())
+    const found = pattern.exec(program.output())
     if (found) return found
     if (program.child.exitCode !== null || Date.now() > deadline)
-      throw new Error(`it did not say ${pattern}, but: ${program.said()}`)
+      throw new Error(`it did not say ${pattern}, but: ${program.output()}`)
     await delay(50)
   }
 }
@@ -36,7 +36,7 @@ async function said(program: Running, pattern: RegExp): Promise<string[]> {
 /** A libtorrent that prints the sources of its peers. */
 async function libtorrent(t: Test, args: readonly string[], network: readonly string[] = []) {
   const program = startProgram(t, [...network, '/usr/bin/python3', helper('libtorrent-finding.py'), ...args])
-  const [, port = ''] = await said(program, /listening (\d+)/)
+  const [, port = ''] = await waitForMatch(program, /listening (\d+)/)
   return { program, port }
 }
 
@@ -62,7 +62,7 @@ t.test('libtorrent and tsdl exchange peers', { skip: noLibtorrent }, async t => 
   await connected(middle, '127.0.0.2')
   const leech = await libtorrent(t, ['leech', content.torrent, scratch(t), '127.0.0.3', '0', address])
   // Both get the address: either the seed or the leecher dials the other.
-  await said(leech.program, /incoming connection from 127\.0\.0\.2:|peer 127\.0\.0\.2:\d+ \S*pex/)
+  await waitForMatch(leech.program, /incoming connection from 127\.0\.0\.2:|peer 127\.0\.0\.2:\d+ \S*pex/)
   const last = get('127.0.0.4', `127.0.0.3:${leech.port}`)
   await connected(last, '127.0.0.1')
   t.pass()
@@ -84,7 +84,7 @@ t.test(
     const ours = startTsdl(t, ['seed', content.torrent, content.dir, ...args], network)
     await listening(ours)
     const leech = await libtorrent(t, ['leech', content.torrent, scratch(t), '10.9.0.2', '0', 'lsd'], network)
-    await said(leech.program, /incoming connection from 10\.9\.0\.1:/)
+    await waitForMatch(leech.program, /incoming connection from 10\.9\.0\.1:/)
     t.pass()
   },
 )
@@ -96,7 +96,7 @@ t.test('the DHT alone finds a seed of transmission', { skip: noTransmission || n
     ...[...network, process.execPath, TYPESCRIPT_FLAG, helper('dht-nodes.ts')],
     ...['10.9.0.1', '9'],
   ])
-  const ports: number[] = JSON.parse((await said(nodes, /^\[.*\]$/m))[0]!)
+  const ports: number[] = JSON.parse((await waitForMatch(nodes, /^\[.*\]$/m))[0]!)
   const dir = scratch(t)
   mkdirSync(join(dir, 'torrents'))
   copyFileSync(content.torrent, join(dir, 'torrents', 'content.torrent'))
@@ -125,5 +125,5 @@ t.test('the DHT alone finds a seed of transmission', { skip: noTransmission || n
     [...network, 'env', `XDG_STATE_HOME=${dir}`],
   )
   await connected(tsdl, '10.9.0.2')
-  t.equal(await tsdl.ended, 0, tsdl.said())
+  t.equal(await tsdl.ended, 0, tsdl.output())
 })

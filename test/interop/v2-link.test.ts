@@ -28,7 +28,7 @@ async function getWithTsdl(t: Test, source: string, content: Content, peers: rea
   const addresses = peers.flatMap(peer => ['--peer', peer])
   const options = ['-o', out, '--bind', '127.0.0.1', '--no-tracker', '--timeout', '40s', ...addresses]
   const tsdl = startTsdl(t, ['get', source, ...options])
-  t.equal(await tsdl.ended, 0, tsdl.said())
+  t.equal(await tsdl.ended, 0, tsdl.output())
   t.strictSame(await differences(content, out), [])
 }
 
@@ -55,7 +55,7 @@ for (const make of [oneFile, oddFiles]) {
       const script = inProject('test/helpers/counterparts/libtorrent-magnet.py')
       const leech = startProgram(t, ['/usr/bin/python3', script, await linkOf(content), out, address])
       const [code] = await once(leech.child, 'close')
-      t.equal(code, 0, leech.said())
+      t.equal(code, 0, leech.output())
       t.strictSame(await differences(content, out), [])
     },
   )
@@ -94,7 +94,7 @@ for (const hashes of ['v2', 'both'] as const) {
       const script = inProject('test/helpers/counterparts/libtorrent-magnet.py')
       const leech = startProgram(t, ['/usr/bin/python3', script, await linkOf(content, hashes), out, address])
       const [code] = await once(leech.child, 'close')
-      t.equal(code, 0, leech.said())
+      t.equal(code, 0, leech.output())
       t.strictSame(await differences(content, out), [])
     },
   )

@@ -13,7 +13,7 @@ for (const { make, ranges } of TEST_CASES)
     const out = scratch(t)
     const get = ['get', content.torrent, '-o', out, '--web-seed', `${url}/`, '--no-tracker', '--no-listen']
     const tsdl = startTsdl(t, get)
-    t.equal(await tsdl.ended, 0, tsdl.said().slice(-2000))
+    t.equal(await tsdl.ended, 0, tsdl.output().slice(-2000))
     t.strictSame(await differences(content, out), [])
     t.match(await tsdl.event(({ event }) => event === 'done'), {
       downloaded: content.length,

@@ -206,10 +206,10 @@ t.test('a long name with a number stays within 255 bytes', async t => {
 })
 
 t.test('thousands of files with the same name get distinct paths', async t => {
-  const tellApart = (count: number) => {
+  const numberNames = (count: number) => {
     const names = Array.from({ length: count }, (_, index) => `${'x'.repeat(240)}${index % (count / 2)}`)
     t.equal(new Set(made(...names).paths).size, names.length)
   }
-  const times = growth(tellApart, 5000)
+  const times = growth(numberNames, 5000)
   t.ok(times < PROPORTIONAL_RATIO, `${times} times the cost for four times the files`)
 })

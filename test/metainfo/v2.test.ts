@@ -407,7 +407,7 @@ t.test('a hybrid torrent has both info-hashes, and the same layout in both forma
 
 t.test('a hybrid torrent may end with padding', async t => {
   const { pieces, files: list } = hybridInfo
-  const only = { b: files.b }
+  const partialFiles = { b: files.b }
   const info = (pad: boolean) => ({
     pieces: Buffer.concat([
       pieces.subarray(20, 80),
@@ -421,7 +421,7 @@ t.test('a hybrid torrent may end with padding', async t => {
   })
   for (const pad of [true, false]) {
     t.match(
-      parse(v2Torrent(only, PIECE_LENGTH, { info: info(pad) })),
+      parse(v2Torrent(partialFiles, PIECE_LENGTH, { info: info(pad) })),
       { format: 'hybrid', warnings: [] },
       `${pad}`,
     )

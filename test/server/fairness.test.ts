@@ -150,9 +150,9 @@ t.test('the wait for a reader ends by time, by a full queue, and when the client
   await t.rejects(slots.acquire(client('b')), BUSY_ERROR, 'the queue is full')
   const other = slots.acquire(client('c'))
   await second
-  const late = [t.rejects(first, BUSY_ERROR), t.rejects(other, BUSY_ERROR)]
+  const rejections = [t.rejects(first, BUSY_ERROR), t.rejects(other, BUSY_ERROR)]
   await clock.advance(READER_WAIT_MS)
-  await Promise.all(late)
+  await Promise.all(rejections)
   t.equal(clock.pending, 0)
 })
 
@@ -184,12 +184,12 @@ t.test('a client that reads keeps its reader, however many of its own address wa
   slot.onRevoke(({ message }) => t.fail(message))
   slot.waitsForClient = true
   const waiting = Array.from({ length: 5 }, () => slots.acquire(client('a')))
-  const late = waiting.map(wait => t.rejects(wait, BUSY_ERROR))
+  const rejections = waiting.map(wait => t.rejects(wait, BUSY_ERROR))
   for (let review = 0; review < 3; review++) {
     slot.take(MIN_READ_RATE * 10)
     await clock.advance(REVIEW_MS)
   }
-  await Promise.all(late)
+  await Promise.all(rejections)
 })
 
 t.test('jobs take turns: one step per turn of the event loop', async t => {

@@ -218,14 +218,14 @@ t.test(
             const answer = await ask(port, `${base}/one.mkv`, { agent, headers: { range: header } })
             if (answer.status !== 206) throw new Error(`${answer.status} for ${header}`)
             const parts = partsOf(answer)
-            const there = new Uint8Array(300_000)
+            const covered = new Uint8Array(300_000)
             for (const { start, bytes } of parts) {
               if (!VIDEO_BYTES.subarray(start, start + bytes.length).equals(bytes))
                 throw new Error(`other bytes: ${header}`)
-              there.fill(1, start, start + bytes.length)
+              covered.fill(1, start, start + bytes.length)
             }
             for (const [start, length] of ranges)
-              if (there.subarray(start, start + length + 1).includes(0))
+              if (covered.subarray(start, start + length + 1).includes(0))
                 throw new Error(`too little: ${header}`)
           }),
         )
@@ -361,15 +361,15 @@ t.test('the pages link to every file, and untrusted names stay text', async t =>
     [`${base}/extra/?tar`]: 200,
   })
 
-  const evil = makeTorrent({
+  const hostileTorrent = makeTorrent({
     files: [{ path: 'x', contents: 'x' }],
     name: '</title><script>alert(1)</script>',
   })
-  torrents.set(evil.metainfo.infoHash.toString('hex'), {
+  torrents.set(hostileTorrent.metainfo.infoHash.toString('hex'), {
     ...torrents.get(hash)!,
-    metainfo: { ...metainfo, ...evil.metainfo },
+    metainfo: { ...metainfo, ...hostileTorrent.metainfo },
   })
-  for (const url of ['/', `/${evil.metainfo.infoHash.toString('hex')}/`])
+  for (const url of ['/', `/${hostileTorrent.metainfo.infoHash.toString('hex')}/`])
     t.notMatch((await ask(url)).text, '<script')
   const head = await ask('/', { method: 'HEAD' })
   t.match(head, { status: 200, text: '', headers: { 'content-type': 'text/html; charset=utf-8' } })
@@ -477,9 +477,9 @@ t.test('a failure before the first byte is a status', async t => {
     [() => new Error('x'), 500],
   ]
   for (const [error, expected] of rows) {
-    for (const late of [true, false]) {
+    for (const isLate of [true, false]) {
       const read = () => {
-        if (!late) throw error()
+        if (!isLate) throw error()
         return new NodeReadable({
           read() {
             this.destroy(error())

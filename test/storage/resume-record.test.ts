@@ -38,7 +38,7 @@ const all = [0, 1, 2, 3, 4, 5, 6, 7]
 
 const sha1 = (data: Uint8Array) => createHash('sha1').update(data).digest()
 const pathIn = (home: Home) => join(home.directory, 'state', 'here', 'it.resume')
-const outOf = (home: Home): Home => ({ ...home, directory: join(home.directory, 'out') })
+const outputOf = (home: Home): Home => ({ ...home, directory: join(home.directory, 'out') })
 
 function bits(pieces: Iterable<number>, { metainfo }: MadeTorrent = made): Bitfield {
   const set = new Bitfield(metainfo.pieceCount)
@@ -60,7 +60,7 @@ async function record(
   } = {},
 ): Promise<void> {
   const { metainfo, content } = torrent
-  const storage = open(t, outOf(home), torrent, options)
+  const storage = open(t, outputOf(home), torrent, options)
   for (const index of pieces) {
     const at = index * metainfo.pieceLength
     await storage.write(at, content.subarray(at, at + metainfo.pieceLength))
@@ -77,7 +77,7 @@ async function resume(
   options: Partial<ReadResumeRecordOptions & FileStorageOptions> & { torrent?: MadeTorrent } = {},
 ) {
   const { torrent = made, fs = home.disk, selected, ...rest } = options
-  const storage = open(t, outOf({ ...home, disk: fs as Disk }), torrent, selected && { selected })
+  const storage = open(t, outputOf({ ...home, disk: fs as Disk }), torrent, selected && { selected })
   const path = pathIn(home)
   const { trusted, sample, reason } = await readResumeRecord({
     fs,
@@ -90,17 +90,17 @@ async function resume(
 }
 
 /** Wraps a file system to change the handles of some paths. */
-function bending(disk: Disk, path: RegExp, bend: (real: FileHandle) => Partial<FileHandle>): Disk {
+function wrapHandles(disk: Disk, path: RegExp, replace: (real: FileHandle) => Partial<FileHandle>): Disk {
   return Object.assign(Object.create(disk), {
     open: async (at: string, flags: number, mode?: number) => {
       const real = await disk.open(at, flags, mode)
-      return path.test(at) ? Object.assign(Object.create(real), onto(real), bend(real)) : real
+      return path.test(at) ? Object.assign(Object.create(real), bindMethods(real), replace(real)) : real
     },
   })
 }
 
 /** Returns the functions of a handle, bound to it. */
-function onto(real: FileHandle): FileHandle {
+function bindMethods(real: FileHandle): FileHandle {
   return {
     read: real.read.bind(real),
     write: real.write.bind(real),
@@ -138,7 +138,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
   t.test('a truncated file invalidates its own pieces and no others', async t => {
     const home = makeHome(t)
     await record(t, home)
-    await home.disk.writeFile(join(outOf(home).directory, 'd/b'), made.content.subarray(1024, 1323))
+    await home.disk.writeFile(join(outputOf(home).directory, 'd/b'), made.content.subarray(1024, 1323))
     t.same(await resume(t, home, { random: () => 0 }), {
       trusted: [0, 1, 2, 3, 6, 7],
       sample: [0, 1, 2, 3, 6, 7],
@@ -149,16 +149,16 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
   t.test('a file that is missing, or a directory now, invalidates its own pieces', async t => {
     const home = makeHome(t)
     await record(t, home)
-    await home.disk.unlink(join(outOf(home).directory, 'c'))
+    await home.disk.unlink(join(outputOf(home).directory, 'c'))
     t.same((await resume(t, home)).trusted, [0, 1, 2, 3, 4])
-    await home.disk.mkdir(join(outOf(home).directory, 'c'), { recursive: false })
+    await home.disk.mkdir(join(outputOf(home).directory, 'c'), { recursive: false })
     t.same((await resume(t, home)).trusted, [0, 1, 2, 3, 4])
   })
 
   t.test('a file of the same size in place of another is not trusted, even with the right bytes', async t => {
     const home = makeHome(t)
     await record(t, home)
-    const at = join(outOf(home).directory, 'd/a')
+    const at = join(outputOf(home).directory, 'd/a')
     await home.disk.writeFile(`${at}.copy`, made.content.subarray(0, 1000))
     await home.disk.rename(`${at}.copy`, at)
     t.same((await resume(t, home)).trusted, [4, 5, 6, 7])
@@ -167,7 +167,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
   t.test('a byte that changes right after the record was written is noticed', async t => {
     const home = makeHome(t)
     await record(t, home)
-    const handle = await home.disk.open(join(outOf(home).directory, 'c'), home.disk.constants.O_RDWR)
+    const handle = await home.disk.open(join(outputOf(home).directory, 'c'), home.disk.constants.O_RDWR)
     await handle.write(Buffer.from([made.content[1324]!]), 0, 1, 0)
     await handle.close()
     t.same((await resume(t, home)).trusted, [0, 1, 2, 3, 4])
@@ -175,7 +175,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
 
   t.test('a file that was recorded while too short for a piece does not vouch for it', async t => {
     const home = makeHome(t)
-    const storage = open(t, outOf(home), made)
+    const storage = open(t, outputOf(home), made)
     await storage.write(0, made.content.subarray(0, 300))
     // The record names all eight, although only the first is complete.
     const { metainfo } = made
@@ -240,7 +240,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
   t.test('a record of 1 GiB is not read', async t => {
     const home = makeHome(t)
     await record(t, home)
-    const disk = bending(home.disk, /it\.resume$/, real => ({
+    const disk = wrapHandles(home.disk, /it\.resume$/, real => ({
       read: async () => t.fail('was read') as never,
       stat: (async () =>
         Object.assign(await real.stat(), { size: 2 ** 30 })) as unknown as FileHandle['stat'],
@@ -254,7 +254,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
   t.test('a record that is a directory, or unreadable, is ignored', async t => {
     const home = makeHome(t)
     await record(t, home)
-    const disk = bending(home.disk, /it\.resume$/, () => ({
+    const disk = wrapHandles(home.disk, /it\.resume$/, () => ({
       read: () => Promise.reject(Object.assign(new Error('bad sector'), { code: 'EIO' })),
     }))
     t.match(await resume(t, home, { fs: disk }), { trusted: [], reason: 'bad sector' })
@@ -270,7 +270,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
       pieceLength: 1,
     })
     const { content, metainfo } = torrent
-    const storage = open(t, outOf(home), torrent)
+    const storage = open(t, outputOf(home), torrent)
     await storage.write(0, content)
     const verified = bits(Array(16000).keys(), torrent)
     await writeResumeRecord({ fs: home.disk, path: pathIn(home), metainfo, storage, verified })
@@ -280,8 +280,8 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
   t.test('pieces that reach into a file that is not selected are not trusted', async t => {
     const home = makeHome(t)
     const selected = (index: number) => index !== 2
-    await home.disk.mkdir(join(outOf(home).directory, 'd'), { recursive: true })
-    await home.disk.writeFile(join(outOf(home).directory, 'd/b'), noise(300, 7))
+    await home.disk.mkdir(join(outputOf(home).directory, 'd'), { recursive: true })
+    await home.disk.writeFile(join(outputOf(home).directory, 'd/b'), noise(300, 7))
     await record(t, home, { selected })
     t.same((await resume(t, home, { selected })).trusted, [0, 1, 2, 3, 6, 7])
     t.same((await resume(t, home)).trusted, [0, 1, 2, 3, 6, 7], 'nor when it is selected later')
@@ -303,7 +303,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
   t.test('a piece that is stored while the storage is synced is not in the record', async t => {
     const home = makeHome(t)
     const disk = new WorstDisk(home.disk)
-    const storage = open(t, outOf({ ...home, disk: disk.fs as Disk }), made)
+    const storage = open(t, outputOf({ ...home, disk: disk.fs as Disk }), made)
     await storage.write(0, made.content)
     const verified = bits([0, 1])
     disk.beforeDatasync = () => void verified.add(2)
@@ -337,7 +337,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
       await disk.crash()
       const { trusted } = await resume(t, worst)
       kept.add(trusted.join())
-      const storage = open(t, outOf(worst), made)
+      const storage = open(t, outputOf(worst), made)
       for (const index of trusted) {
         const at = index * 256
         const length = Math.min(256, made.content.length - at)
@@ -357,7 +357,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     await record(t, worst, { maxOpenFiles: 1 })
     await disk.crash()
     t.same((await resume(t, worst)).trusted, all)
-    t.same(await readOf(open(t, outOf(home), made), 0, made.content.length), made.content)
+    t.same(await readOf(open(t, outputOf(home), made), 0, made.content.length), made.content)
   })
 
   t.test('a failed sync leaves the older record, and later records exclude its files', async t => {
@@ -365,13 +365,13 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     await record(t, home, { pieces: [0] })
     const before = await bytesAt(home, 'state/here/it.resume')
     let failing = true
-    const disk = bending(home.disk, /c$/, real => ({
+    const disk = wrapHandles(home.disk, /c$/, real => ({
       datasync: async () => {
         if (!failing) return real.datasync()
         throw Object.assign(new Error('i/o'), { code: 'EIO' })
       },
     }))
-    const storage = open(t, outOf({ ...home, disk }), made)
+    const storage = open(t, outputOf({ ...home, disk }), made)
     await storage.write(0, made.content)
     const { metainfo } = made
     const write = () =>
@@ -389,13 +389,13 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
 
   t.test('a file that failed to close counts as not synced', async t => {
     const home = makeHome(t)
-    const disk = bending(home.disk, /a$/, real => ({
+    const disk = wrapHandles(home.disk, /a$/, real => ({
       close: async () => {
         await real.close()
         throw Object.assign(new Error('quota'), { code: 'EDQUOT' })
       },
     }))
-    const storage = open(t, outOf({ ...home, disk }), made, { maxOpenFiles: 1 })
+    const storage = open(t, outputOf({ ...home, disk }), made, { maxOpenFiles: 1 })
     await storage.write(0, made.content)
     await t.rejects(storage.sync(), { code: 'ERR_DISK_FULL', message: 'cannot close' })
   })
@@ -406,7 +406,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     let go = () => {}
     const gate = new Promise<void>(resolve => (go = resolve))
     disk.beforeDatasync = () => gate
-    const storage = open(t, outOf({ ...home, disk: disk.fs as Disk }), made)
+    const storage = open(t, outputOf({ ...home, disk: disk.fs as Disk }), made)
     await storage.write(0, made.content)
     const ended: number[] = []
     const syncs = [1, 2].map(async number => {
@@ -424,7 +424,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     const home = makeHome(t)
     const disk = new WorstDisk(home.disk)
     const synced: string[] = []
-    const storage = open(t, outOf({ ...home, disk: disk.fs as Disk }), made)
+    const storage = open(t, outputOf({ ...home, disk: disk.fs as Disk }), made)
     await storage.write(0, made.content.subarray(0, 256))
     disk.beforeDatasync = async path => {
       synced.push(path.slice(-1))
@@ -438,16 +438,16 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
 
   t.test('a sync does not create a file that was deleted', async t => {
     const home = makeHome(t)
-    const storage = open(t, outOf(home), made, { maxOpenFiles: 1 })
+    const storage = open(t, outputOf(home), made, { maxOpenFiles: 1 })
     await storage.write(0, made.content)
-    await home.disk.unlink(join(outOf(home).directory, 'd/a'))
+    await home.disk.unlink(join(outputOf(home).directory, 'd/a'))
     await storage.sync()
-    t.same(await home.disk.readdir(join(outOf(home).directory, 'd')), ['b'])
+    t.same(await home.disk.readdir(join(outputOf(home).directory, 'd')), ['b'])
   })
 
   t.test('a file that is written to without a pause is left out', async t => {
     const home = makeHome(t)
-    const storage = open(t, outOf(home), made)
+    const storage = open(t, outputOf(home), made)
     await storage.write(0, made.content)
     const later = 10n ** 24n
     let looks = 0
@@ -471,13 +471,13 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
 
   t.test('changes within the current tick of the clock are recorded later', async t => {
     const home = makeHome(t)
-    const storage = open(t, outOf(home), made)
+    const storage = open(t, outputOf(home), made)
     await storage.write(0, made.content)
     // A clock that advances at every third reading.
     const tick = 1000n
     const start = 10n ** 18n
     let looks = 0n
-    const disk = bending(home.disk, /\.next$/, real => ({
+    const disk = wrapHandles(home.disk, /\.next$/, real => ({
       stat: (async () => ({
         ...(await real.stat({ bigint: true })),
         mtimeNs: start + (looks++ / 3n) * tick,
@@ -506,7 +506,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
   t.test('a closed storage is an error, and the older record stays', async t => {
     const home = makeHome(t)
     await record(t, home)
-    const storage = open(t, outOf(home), made)
+    const storage = open(t, outputOf(home), made)
     await storage.close()
     const { metainfo } = made
     const closed = { code: 'ERR_ABORTED' }
@@ -518,7 +518,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
 
   t.test('a record that cannot be written is a StorageError that names it, and leaves nothing', async t => {
     const home = makeHome(t)
-    const disk = bending(home.disk, /\.next$/, () => ({
+    const disk = wrapHandles(home.disk, /\.next$/, () => ({
       sync: () => Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' })),
     }))
     await t.rejects(record(t, { ...home, disk }), {
@@ -531,15 +531,15 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
 
   t.test('states are those of selected files that exist, and of no others', async t => {
     const home = makeHome(t)
-    const storage = open(t, outOf(home), made, { selected: index => index !== 2 })
+    const storage = open(t, outputOf(home), made, { selected: index => index !== 2 })
     const sizes = async () => {
       const states = await storage.states([0, 1, 2])
       return [0, 1, 2].map(at => (states.has(at) ? states.sizeOf(at) : undefined))
     }
     t.same(await sizes(), [undefined, undefined, undefined])
     t.same(await home.disk.readdir(home.directory), [])
-    await home.disk.mkdir(join(outOf(home).directory, 'd'), { recursive: true })
-    await home.disk.writeFile(join(outOf(home).directory, 'd/b'), noise(300, 7))
+    await home.disk.mkdir(join(outputOf(home).directory, 'd'), { recursive: true })
+    await home.disk.writeFile(join(outputOf(home).directory, 'd/b'), noise(300, 7))
     await storage.write(0, made.content)
     t.same(await sizes(), [1000, undefined, undefined], 'one is padding, and one not selected')
     await t.rejects(storage.states([0, 5]), { code: 'ERR_USAGE', message: 'no file 5: the torrent has 5' })
@@ -585,7 +585,7 @@ t.test('a byte that is changed is noticed even if the time is set back', async t
   const at = join(home.directory, 'out/d/a')
   // A time that utimes can put back to the nanosecond.
   fs.utimesSync(at, 1_000_000_000, 1_000_000_000)
-  const storage = open(t, outOf(home), made)
+  const storage = open(t, outputOf(home), made)
   const { metainfo } = made
   await writeResumeRecord({ fs: home.disk, path: pathIn(home), metainfo, storage, verified: bits(all) })
   t.same((await resume(t, home)).trusted, all)
@@ -613,7 +613,7 @@ t.test('a file that became a symlink to the outside is not read, and not trusted
   fs.renameSync(at, join(home.directory, 'moved'))
   fs.symlinkSync(join(home.directory, 'moved'), at)
   t.same((await resume(t, home)).trusted, [0, 1, 2, 3, 4])
-  t.notOk((await open(t, outOf(home), made).states([4])).has(0))
+  t.notOk((await open(t, outputOf(home), made).states([4])).has(0))
 })
 
 t.test('the sample is eight random pieces and the last one, each once', async t => {

@@ -16,7 +16,7 @@ if (process.platform === 'win32') {
  * Creates a home beside a directory `outside` with the file `secret`, and checks at the end that nothing was written
  * there.
  */
-function beside(t: Test): { home: Home; outside: string; untouched(): void } {
+function homeBesideOutside(t: Test): { home: Home; outside: string; untouched(): void } {
   const base = t.testdir({ home: {}, outside: { secret: 'secret' } })
   const outside = join(base, 'outside')
   return {
@@ -32,7 +32,7 @@ function beside(t: Test): { home: Home; outside: string; untouched(): void } {
 const one = (path: string) => makeTorrent({ files: [{ path, length: 100 }], pieceLength: 64 })
 
 t.test('a directory that is a symlink to the outside is rejected, for writing and reading', async t => {
-  const { home, outside, untouched } = beside(t)
+  const { home, outside, untouched } = homeBesideOutside(t)
   fs.symlinkSync(outside, join(home.directory, 'd'))
   for (const path of ['d/new', 'd/secret', 'd/deep/er/new']) {
     const storage = open(t, home, one(path))
@@ -44,7 +44,7 @@ t.test('a directory that is a symlink to the outside is rejected, for writing an
 })
 
 t.test('a relative symlink, and a chain of them, are rejected as well', async t => {
-  const { home, untouched } = beside(t)
+  const { home, untouched } = homeBesideOutside(t)
   fs.symlinkSync('../outside', join(home.directory, 'far'))
   fs.symlinkSync('far', join(home.directory, 'near'))
   await t.rejects(open(t, home, one('near/new')).write(0, Buffer.alloc(100)), { message: 'leads out of' })
@@ -52,7 +52,7 @@ t.test('a relative symlink, and a chain of them, are rejected as well', async t 
 })
 
 t.test('the parent directory counts as outside', async t => {
-  const { home } = beside(t)
+  const { home } = homeBesideOutside(t)
   const above = join(home.directory, '..')
   fs.symlinkSync('..', join(home.directory, 'd'))
   await t.rejects(open(t, home, one('d/new')).write(0, Buffer.alloc(100)), { message: 'leads out of' })
@@ -60,7 +60,7 @@ t.test('the parent directory counts as outside', async t => {
 })
 
 t.test('a sibling directory with the same name prefix counts as outside', async t => {
-  const { home } = beside(t)
+  const { home } = homeBesideOutside(t)
   fs.mkdirSync(`${home.directory}-too`)
   fs.symlinkSync(`${home.directory}-too`, join(home.directory, 'd'))
   await t.rejects(open(t, home, one('d/new')).write(0, Buffer.alloc(100)), { message: 'leads out of' })
@@ -68,7 +68,7 @@ t.test('a sibling directory with the same name prefix counts as outside', async 
 })
 
 t.test('a file that is a symlink is rejected, whatever its target', async t => {
-  const { home, outside, untouched } = beside(t)
+  const { home, outside, untouched } = homeBesideOutside(t)
   fs.writeFileSync(join(home.directory, 'inside'), 'inside')
   for (const target of [join(outside, 'secret'), join(outside, 'new'), 'inside']) {
     fs.rmSync(join(home.directory, 'f'), { force: true })
@@ -83,7 +83,7 @@ t.test('a file that is a symlink is rejected, whatever its target', async t => {
 })
 
 t.test('a symlink that is created between the check and the use is not followed', async t => {
-  const { home, outside, untouched } = beside(t)
+  const { home, outside, untouched } = homeBesideOutside(t)
   fs.writeFileSync(join(home.directory, 'plain'), '')
   // The state before the swap: a file.
   const lstat = (path: string) =>
@@ -97,14 +97,14 @@ t.test('a symlink that is created between the check and the use is not followed'
   untouched()
 })
 
-/** Wraps the real disk: its calls are counted, and `happens` is called before call `at`. */
-function before(at: number, happens: () => void): { disk: Home['disk']; calls: () => number } {
+/** Wraps the real disk: its calls are counted, and `action` is called before call `at`. */
+function actBefore(at: number, action: () => void): { disk: Home['disk']; calls: () => number } {
   let calls = 0
   const counted = Object.fromEntries(
     (['open', 'lstat', 'realpath', 'mkdir', 'symlink', 'readlink'] as const).map(name => [
       name,
       async (...args: unknown[]) => {
-        if (calls++ === at) happens()
+        if (calls++ === at) action()
         return (fs.promises[name] as (...args: unknown[]) => Promise<unknown>)(...args)
       },
     ]),
@@ -128,11 +128,11 @@ t.test(
     for (const swapped of ['d', 'd/e']) {
       let most = 1
       for (let at = 0; at <= most; at++) {
-        const { home, outside, untouched } = beside(t)
+        const { home, outside, untouched } = homeBesideOutside(t)
         fs.mkdirSync(join(outside, 'e'))
         fs.mkdirSync(join(home.directory, 'd/e'), { recursive: true })
         const path = join(home.directory, swapped)
-        const { disk, calls } = before(at, () => {
+        const { disk, calls } = actBefore(at, () => {
           if (fs.existsSync(path)) fs.renameSync(path, join(home.directory, 'aside'))
           fs.symlinkSync(outside, path)
         })
@@ -158,14 +158,14 @@ t.test(
 )
 
 t.test('a dangling symlink is named, and its target is not created', async t => {
-  const { home, outside, untouched } = beside(t)
+  const { home, outside, untouched } = homeBesideOutside(t)
   fs.symlinkSync(join(outside, 'nothing'), join(home.directory, 'd'))
   await t.rejects(open(t, home, one('d/new')).write(0, Buffer.alloc(100)), { message: 'leads nowhere' })
   untouched()
 })
 
 t.test('a directory that is a symlink to the inside is accepted', async t => {
-  const { home } = beside(t)
+  const { home } = homeBesideOutside(t)
   fs.mkdirSync(join(home.directory, 'real'))
   fs.symlinkSync('real', join(home.directory, 'd'))
   const made = one('d/e/f')
@@ -174,7 +174,7 @@ t.test('a directory that is a symlink to the inside is accepted', async t => {
 })
 
 t.test('the output directory may be a symlink, or be missing with its parents', async t => {
-  const { home, outside } = beside(t)
+  const { home, outside } = homeBesideOutside(t)
   const link = join(home.directory, 'link')
   fs.symlinkSync(outside, link)
   const made = one('d/f')
@@ -185,7 +185,7 @@ t.test('the output directory may be a symlink, or be missing with its parents', 
 })
 
 t.test('a FIFO in the place of a file is rejected at once', async t => {
-  const { home } = beside(t)
+  const { home } = homeBesideOutside(t)
   execFileSync('mkfifo', [join(home.directory, 'f')])
   const storage = open(t, home, one('f'))
   await t.rejects(storage.read(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
@@ -193,7 +193,7 @@ t.test('a FIFO in the place of a file is rejected at once', async t => {
 })
 
 t.test('a path that is not a file is not opened, as opening a device may have effects', async t => {
-  const { home } = beside(t)
+  const { home } = homeBesideOutside(t)
   execFileSync('mkfifo', [join(home.directory, 'f')])
   const open_ = async (path: string, flags: number) =>
     basename(path) === 'f' && !(flags & fs.constants.O_EXCL)
@@ -208,7 +208,7 @@ t.test('a path that is not a file is not opened, as opening a device may have ef
 })
 
 t.test('a FIFO that is created between the check and the use does not block', async t => {
-  const { home } = beside(t)
+  const { home } = homeBesideOutside(t)
   execFileSync('mkfifo', [join(home.directory, 'f')])
   fs.writeFileSync(join(home.directory, 'plain'), '')
   const lstat = (path: string) =>
@@ -219,7 +219,7 @@ t.test('a FIFO that is created between the check and the use does not block', as
 })
 
 t.test('a path that leads outside is rejected here too, after the parser', async t => {
-  const { home, untouched } = beside(t)
+  const { home, untouched } = homeBesideOutside(t)
   const directory = new SafeDirectory(home.directory, nodeFileSystem)
   for (const path of ['../outside/new', 'a/../../outside/new', '/etc/new', 'a//b', './a', 'a/.', '', 'a\0b'])
     await t.rejects(directory.open(path, 'write'), { message: 'not one inside' }, JSON.stringify(path))
@@ -228,7 +228,7 @@ t.test('a path that leads outside is rejected here too, after the parser', async
 })
 
 t.test('a symlink of a torrent never points outside', async t => {
-  const { home, outside, untouched } = beside(t)
+  const { home, outside, untouched } = homeBesideOutside(t)
   const directory = new SafeDirectory(home.directory, nodeFileSystem)
   for (const target of ['../outside/secret', '/etc/passwd', 'a/../../x'])
     await t.rejects(directory.link('s', target), { message: 'not one inside' }, target)
@@ -248,7 +248,7 @@ t.test('a symlink of a torrent never points outside', async t => {
 })
 
 t.test('a symlink of a torrent replaces no existing file', async t => {
-  const { home } = beside(t)
+  const { home } = homeBesideOutside(t)
   fs.writeFileSync(join(home.directory, 's'), 'mine')
   const made = makeTorrent({
     files: [
@@ -264,7 +264,7 @@ t.test('a symlink of a torrent replaces no existing file', async t => {
 })
 
 t.test('a read-only tree can be read', async t => {
-  const { home } = beside(t)
+  const { home } = homeBesideOutside(t)
   const made = one('f')
   fs.writeFileSync(join(home.directory, 'f'), made.content)
   const flags: number[] = []
@@ -284,7 +284,7 @@ t.test('a read-only tree can be read', async t => {
 })
 
 t.test('storages share a directory, and a later one finds what is at its path then', async t => {
-  const { directory } = beside(t).home
+  const { directory } = homeBesideOutside(t).home
   const first = SafeDirectory.of(directory, nodeFileSystem)
   await (await first.open('a/file', 'write'))?.close()
   t.ok(await first.stat('a/file'))

@@ -46,11 +46,11 @@ t.test('without free descriptors files are opened in turn', async t => {
     if (name === 'open') throw systemError('EMFILE')
     return undefined
   }
-  const there = home(t, { fault })
-  await there.write(0)
-  t.same(await bytesAt(there, paths[2]!), made.content.subarray(20, 30))
-  t.same(await readOf(there.storage, 0, 30), made.content.subarray(0, 30))
-  await there.storage.sync()
+  const files = home(t, { fault })
+  await files.write(0)
+  t.same(await bytesAt(files, paths[2]!), made.content.subarray(20, 30))
+  t.same(await readOf(files.storage, 0, 30), made.content.subarray(0, 30))
+  await files.storage.sync()
 })
 
 /** Stops the clock that measures a device, and returns a function that moves it on. */

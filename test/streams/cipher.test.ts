@@ -27,20 +27,20 @@ t.test(
     const wire = Buffer.concat(sent.items)
     t.notOk(wire.equals(bytes))
     const chunks = randomCuts(wire, RANDOM_SEED + 1)
-    const heard = await run(new Decipher({ rc4: new Rc4(key), head: Buffer.from('head') }), chunks)
+    const received = await run(new Decipher({ rc4: new Rc4(key), head: Buffer.from('head') }), chunks)
     t.ok(
-      heard.items.slice(1).every((item, at) => item === chunks[at]),
+      received.items.slice(1).every((item, at) => item === chunks[at]),
       'the same memory',
     )
-    t.ok(Buffer.concat(heard.items).equals(Buffer.concat([Buffer.from('head'), bytes])))
+    t.ok(Buffer.concat(received.items).equals(Buffer.concat([Buffer.from('head'), bytes])))
   },
 )
 
 /** Creates both stages of a side that dials, joined, and the other side. */
 function dialling(provide: number) {
   const encipher = new Encipher()
-  const said: Buffer[] = []
-  encipher.on('data', bytes => said.push(Buffer.from(bytes)))
+  const sent: Buffer[] = []
+  encipher.on('data', bytes => sent.push(Buffer.from(bytes)))
   const handshake = new HandshakeRunner<Ciphers | undefined>(
     initiate({
       infoHash: INFO_HASH,
@@ -58,41 +58,41 @@ function dialling(provide: number) {
       chunk.fill(0xee) // it is reused for the next read
     },
   })
-  const heard: Buffer[] = []
-  decipher.on('data', bytes => heard.push(Buffer.from(bytes)))
+  const received: Buffer[] = []
+  decipher.on('data', bytes => received.push(Buffer.from(bytes)))
   const answers: Buffer[] = []
   const other = new HandshakeRunner(
     receive({ allow: provide, find: () => INFO_HASH, send: bytes => void answers.push(Buffer.from(bytes)) }),
   )
-  return { encipher, decipher, said, heard, onConsumed, answers, other }
+  return { encipher, decipher, sent, received, onConsumed, answers, other }
 }
 
 for (const provide of [CRYPTO_METHODS.rc4, CRYPTO_METHODS.plaintext])
   t.test(
     `when dialling, the first bytes go with the handshake, and the next wait for its end: ${provide}`,
     async t => {
-      const { encipher, decipher, said, heard, onConsumed, answers, other } = dialling(provide)
+      const { encipher, decipher, sent, received, onConsumed, answers, other } = dialling(provide)
       encipher.write(Buffer.from('first'))
       encipher.write(Buffer.from('second'))
       await settle()
-      other.take(said.shift()!)
-      t.same(said, [], 'nothing but the key')
+      other.take(sent.shift()!)
+      t.same(sent, [], 'nothing but the key')
       const [hello] = answers.splice(0)
       for (let at = 0; at < hello!.length; at++) decipher.write(Buffer.from(hello!.subarray(at, at + 1)))
       await settle()
       t.equal(onConsumed.length, hello!.length, 'each chunk is given back')
-      const end = other.take(said.shift()!)!
+      const end = other.take(sent.shift()!)!
       t.equal(`${end.result.payload}`, 'first')
       const { ciphers } = end.result
       const more = Buffer.from('and more')
       decipher.write(Buffer.concat([answers[0]!, ciphers?.outgoing.apply(more) ?? more]))
       await settle()
-      const [second] = said
+      const [second] = sent
       t.equal(`${ciphers?.incoming.apply(second!) ?? second}`, 'second')
       const last = Buffer.from(', at the end')
       decipher.write(ciphers?.outgoing.apply(last) ?? last)
       await settle()
-      t.equal(`${Buffer.concat(heard)}`, 'and more, at the end')
+      t.equal(`${Buffer.concat(received)}`, 'and more, at the end')
       decipher.destroy()
       encipher.destroy()
     },

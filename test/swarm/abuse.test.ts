@@ -10,13 +10,13 @@ const all = Array.from({ length: 11 }, (_, index) => blocksOf(made, index)).flat
 const requests = all.map(block => ({ type: 'request', ...block }) as const)
 const [first] = all
 const fast = { handshake: { reserved: RESERVED_BYTES.fast } }
-const greet = () => {}
+const sendGreeting = () => {}
 const protocol = Buffer.from('\x13BitTorrent protocol', 'latin1')
 type Client = Awaited<ReturnType<typeof client>>
 
 async function isServed(t: Parameters<typeof client>[0], wire: Wire) {
-  if (wire.all('unchoke').length === 0) await wire.unchoked()
-  t.same(await wire.fetch(first!), made.content.subarray(0, 16384), 'an honest peer is served')
+  if (wire.messagesOf('unchoke').length === 0) await wire.waitForUnchoke()
+  t.same(await wire.fetchBlock(first!), made.content.subarray(0, 16384), 'an honest peer is served')
 }
 
 /** Dials a client. Resolves with both sides of the connection. */
@@ -30,9 +30,9 @@ t.test('of ten thousand requests at once five hundred are queued, and then the c
   const seed = await client(t, made, { up: 1000 })
   const { wire, peer } = await both(t, seed, fast)
   const { wire: other } = await both(t, seed)
-  await wire.unchoked()
+  await wire.waitForUnchoke()
   wire.socket.pause()
-  const gone = new Promise<void>(resolve => peer.once('close', () => resolve()))
+  const closed = new Promise<void>(resolve => peer.once('close', () => resolve()))
   const many = (count: number) => Array.from({ length: count }, (_, n) => requests[n % requests.length]!)
   let most = 0
   wire.send(...many(1500))
@@ -42,20 +42,20 @@ t.test('of ten thousand requests at once five hundred are queued, and then the c
   }
   t.ok(most <= 500, `${most} waited at most`)
   wire.send(...many(8500))
-  await gone
+  await closed
   t.match(seed.disconnected, [/requests in a row that we could not answer|without reading/])
-  await other.unchoked()
+  await other.waitForUnchoke()
   other.send(requests[0]!)
-  while (other.all('piece').length === 0) await seed.clock.advance(10_000)
+  while (other.messagesOf('piece').length === 0) await seed.clock.advance(10_000)
 })
 
 t.test('a choked peer that requests without end is dropped', async t => {
   const seed = await client(t, made)
   const wire = await dial(t, made, seed.address)
   wire.send(...Array.from({ length: 2001 }, () => requests[0]!))
-  await wire.gone()
+  await wire.waitForEnd()
   t.match(seed.disconnected, [/2000 requests in a row that we could not answer/])
-  t.same(wire.all('piece'), [])
+  t.same(wire.messagesOf('piece'), [])
   await isServed(t, await dial(t, made, seed.address))
 })
 
@@ -65,8 +65,8 @@ t.test(
     const seed = await client(t, made)
     const { wire, peer } = await both(t, seed)
     const { wire: other } = await both(t, seed)
-    await wire.unchoked()
-    await other.unchoked()
+    await wire.waitForUnchoke()
+    await other.waitForUnchoke()
     wire.socket.pause()
     // until the buffers of the system, of some megabytes, are full
     for (let still = 0; still < 200; ) {
@@ -93,7 +93,9 @@ t.test('of five hundred connections as many stay as the limit allows, and are se
   const seed = await client(t, made, { maxPeers: 10 })
   const wires: Wire[] = []
   for (let n = 0; n < 500; n++) wires.push(await dial(t, made, seed.address))
-  await Promise.all(wires.map(wire => wire.until(() => wire.closed || wire.all('bitfield').length > 0)))
+  await Promise.all(
+    wires.map(wire => wire.waitUntil(() => wire.closed || wire.messagesOf('bitfield').length > 0)),
+  )
   const stay = wires.filter(wire => !wire.closed)
   t.equal(stay.length, 10)
   t.equal(seed.torrent.progress.peers, 10)
@@ -104,9 +106,9 @@ t.test('two hundred connections that close at once leave nothing open', async t 
   const seed = await client(t, made)
   for (let n = 0; n < 200; n++) {
     const { wire, peer } = await both(t, seed)
-    const gone = new Promise(resolve => peer.once('close', resolve))
+    const closed = new Promise(resolve => peer.once('close', resolve))
     wire.socket.destroy()
-    await gone
+    await closed
   }
   t.equal(seed.torrent.progress.peers, 0)
   await isServed(t, await dial(t, made, seed.address))
@@ -115,14 +117,14 @@ t.test('two hundred connections that close at once leave nothing open', async t 
 t.test('a slow handshake is given up after ten seconds, before and after the info-hash', async t => {
   for (const head of [protocol, Buffer.concat([protocol, Buffer.alloc(8), made.metainfo.infoHash])]) {
     const seed = await client(t, made)
-    const wire = await dial(t, made, seed.address, { greet: wire => wire.raw(head) })
+    const wire = await dial(t, made, seed.address, { sendGreeting: wire => wire.sendBytes(head) })
     for (let seconds = 0; seconds < 10; seconds++) {
       t.equal(wire.closed, false)
-      wire.raw(Buffer.from([0]))
+      wire.sendBytes(Buffer.from([0]))
       // in steps, because the connection is made in real time
       for (let step = 0; step < (seconds < 9 ? 4 : 6); step++) await seed.clock.advance(250)
     }
-    await wire.gone()
+    await wire.waitForEnd()
     t.equal(wire.bytes.length, 0)
     await seed.torrent.close()
   }
@@ -133,26 +135,26 @@ t.test('a reset at any stage ends that connection and nothing else', async t => 
   const seed = await client(t, made)
   const stages: ((wire: Wire) => Promise<unknown> | undefined)[] = [
     async () => {},
-    async wire => wire.raw(protocol),
-    async wire => wire.shake(),
+    async wire => wire.sendBytes(protocol),
+    async wire => wire.sendHandshake(),
     async wire => {
-      wire.shake()
-      await wire.seen('handshake')
+      wire.sendHandshake()
+      await wire.waitForMessages('handshake')
     },
     async wire => {
-      wire.shake()
-      await wire.unchoked()
+      wire.sendHandshake()
+      await wire.waitForUnchoke()
       wire.send(...requests)
     },
     async wire => {
-      wire.shake()
-      await wire.unchoked()
+      wire.sendHandshake()
+      await wire.waitForUnchoke()
       wire.send(...requests)
-      await wire.seen('piece')
+      await wire.waitForMessages('piece')
     },
   ]
   for (const stage of stages) {
-    const wire = await dial(t, made, seed.address, { greet })
+    const wire = await dial(t, made, seed.address, { sendGreeting })
     await stage(wire)
     reset(wire)
     await isServed(t, await dial(t, made, seed.address))

@@ -138,11 +138,11 @@ t.test(
     let isSilent = false
     const partial = listenAt(swarm, swarm.host(), { has: index => index >= 100 })
     const short = listenAt(swarm, swarm.host({ latency: 300 }), {
-      greet: wire => {
-        wire.greet({ handshake: { reserved: Uint8Array.from([0, 0, 0, 0, 0, 0x10, 0, 0]) } })
+      sendGreeting: wire => {
+        wire.sendGreeting({ handshake: { reserved: Uint8Array.from([0, 0, 0, 0, 0, 0x10, 0, 0]) } })
         wire.send({ type: 'extended', id: 0, payload: encode({ m: {}, reqq: 8 }) })
       },
-      request: (block, wire) => isSilent || wire.serve(block),
+      request: (block, wire) => isSilent || wire.sendBlock(block),
     })
     const alone = swarm.join({ peers: [] })
     const first = swarm.join({ peers: [partial.address] })

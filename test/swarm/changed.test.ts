@@ -36,7 +36,7 @@ function gated() {
     while (open > 0 && waiting.length > 0) {
       open--
       const [block, wire] = waiting.shift()!
-      wire.serve(block)
+      wire.sendBlock(block)
     }
   }
   const script: PeerScript = {
@@ -125,10 +125,10 @@ for (const source of ['a peer that unchokes once', 'a web seed']) {
           ? { webSeedUrls: [`${(await webServer(t, made)).origin}/`] }
           : { peers: [(await scriptedPeer(t, made, script)).address] }),
       })
-      let spoiled = false
+      let isChanged = false
       torrent.on('verified', () => {
-        if (verified.length < 8 || spoiled) return
-        spoiled = true
+        if (verified.length < 8 || isChanged) return
+        isChanged = true
         fs.rmSync(join(output, 'd'), { recursive: true })
       })
       gate.answer()
@@ -229,37 +229,37 @@ for (const fast of [true, false]) {
         select: () => false,
       })
       const reserved = reservedBytes('extended', ...(fast ? (['fast'] as const) : []))
-      const wire = await dial(t, one, address, { greet: wire => wire.shake({ reserved }) })
+      const wire = await dial(t, one, address, { sendGreeting: wire => wire.sendHandshake({ reserved }) })
       const payload = encodeExtendedHandshake({ client: 'test', reqq: 10, extensions: { lt_donthave: 9 } })
       wire.send({ type: 'extended', id: 0, payload })
       if (fast) wire.send({ type: 'haveNone' })
-      await wire.unchoked()
+      await wire.waitForUnchoke()
       const [one0, two0] = [0, 1].map(index => ({ index, begin: 0, length: PIECE_LENGTH }))
-      t.ok((await wire.fetch(one0!)).equals(one.content.subarray(0, PIECE_LENGTH)))
+      t.ok((await wire.fetchBlock(one0!)).equals(one.content.subarray(0, PIECE_LENGTH)))
       const changed = Buffer.from(one.content)
       changed[5]! ^= 1
       await disk.writeFile('/home/a', changed)
       await clock.advance(1000)
       wire.send({ type: 'request', ...one0! })
-      await wire.until(() => wire.all('extended').some(({ id }) => id === 9))
+      await wire.waitUntil(() => wire.messagesOf('extended').some(({ id }) => id === 9))
       t.same(
-        wire.all('extended').flatMap(({ id, payload }) => (id === 9 ? [parseDontHave(payload)] : [])),
+        wire.messagesOf('extended').flatMap(({ id, payload }) => (id === 9 ? [parseDontHave(payload)] : [])),
         [0],
       )
       t.ok(
-        (await wire.fetch(two0!)).equals(one.content.subarray(PIECE_LENGTH, 2 * PIECE_LENGTH)),
+        (await wire.fetchBlock(two0!)).equals(one.content.subarray(PIECE_LENGTH, 2 * PIECE_LENGTH)),
         'what is right is sent',
       )
       wire.send({ type: 'request', ...one0! })
-      t.ok((await wire.fetch(two0!)).equals(one.content.subarray(PIECE_LENGTH, 2 * PIECE_LENGTH)))
-      t.equal(wire.all('reject').length, fast ? 2 : 0)
-      t.equal(wire.all('piece').length, 3)
+      t.ok((await wire.fetchBlock(two0!)).equals(one.content.subarray(PIECE_LENGTH, 2 * PIECE_LENGTH)))
+      t.equal(wire.messagesOf('reject').length, fast ? 2 : 0)
+      t.equal(wire.messagesOf('piece').length, 3)
       t.match(warnings, [/^a was changed by another program: 1 of its pieces is no longer right$/])
       t.same([...torrent.verified], [1, 2, 3])
       t.notOk(events.includes('error'))
-      const late = await dial(t, one, address, { greet: wire => wire.shake() })
-      await late.seen('bitfield')
-      t.same([...late.all('bitfield')[0]!.bytes], [0b01110000])
+      const lateWire = await dial(t, one, address, { sendGreeting: wire => wire.sendHandshake() })
+      await lateWire.waitForMessages('bitfield')
+      t.same([...lateWire.messagesOf('bitfield')[0]!.bytes], [0b01110000])
     },
   )
 }
@@ -279,14 +279,14 @@ t.test('while sharing, a file that is removed is no longer shared, and others ar
   t.teardown(() => torrent.close())
   await torrent.start().done
   const wire = await dial(t, made, { host: '127.0.0.1', port: listener.port! })
-  await wire.unchoked()
-  await wire.fetch({ index: 0, begin: 0, length: PIECE_LENGTH })
+  await wire.waitForUnchoke()
+  await wire.fetchBlock({ index: 0, begin: 0, length: PIECE_LENGTH })
   fs.unlinkSync(join(directory, 'd/a'))
   await clock.advance(1000)
   wire.send({ type: 'request', index: 1, begin: 0, length: PIECE_LENGTH })
-  const b = await wire.fetch({ index: 4, begin: 0, length: PIECE_LENGTH })
+  const b = await wire.fetchBlock({ index: 4, begin: 0, length: PIECE_LENGTH })
   t.ok(b.equals(made.content.subarray(4 * PIECE_LENGTH, 5 * PIECE_LENGTH)))
-  t.equal(wire.all('piece').length, 2)
+  t.equal(wire.messagesOf('piece').length, 2)
   while (warnings.length === 0) await new Promise(resolve => torrent.once('warning', resolve))
   t.match(warnings, [/^d\/a was changed by another program: 4 of its pieces are no longer right$/])
   t.same(errors, [])

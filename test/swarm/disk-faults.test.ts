@@ -39,18 +39,18 @@ const made = makeTorrent({
 
 /** Returns the pieces that are right on a disk. */
 async function rightPieces(disk: Disk, { metainfo, content }: MadeTorrent): Promise<Set<number>> {
-  const there = Buffer.from(content)
+  const stored = Buffer.from(content)
   for (const { path, offset, length, pad } of metainfo.files) {
     if (pad) continue
     const bytes = await disk.readFile(`/home/${path}`).catch(() => Buffer.alloc(0))
-    there.fill(0, offset, offset + length)
-    there.set((bytes as Uint8Array).subarray(0, length), offset)
+    stored.fill(0, offset, offset + length)
+    stored.set((bytes as Uint8Array).subarray(0, length), offset)
   }
   const right = new Set<number>()
   for (let index = 0; index < metainfo.pieceCount; index++) {
     const start = index * metainfo.pieceLength
     if (
-      there
+      stored
         .subarray(start, start + metainfo.pieceLength)
         .equals(content.subarray(start, start + metainfo.pieceLength))
     )
@@ -246,7 +246,9 @@ t.test('connections that hold all descriptors are closed for files, and the down
     pieceLength: 16_384,
   })
   const seed = await scriptedPeer(t, many)
-  const silent = await Promise.all(Array.from({ length: 12 }, () => scriptedPeer(t, many, { greet() {} })))
+  const silent = await Promise.all(
+    Array.from({ length: 12 }, () => scriptedPeer(t, many, { sendGreeting() {} })),
+  )
   const disk = new FaultyDisk(memoryDisk())
   const sockets = new Set<net.Socket>()
   const used = () => sockets.size + disk.open
@@ -354,9 +356,9 @@ t.test('a forged resume record with a valid checksum never leads to done with a 
   const large = makeTorrent({ files: [{ path: 'large', length: 200 * 16_384 - 5 }], pieceLength: 16_384 })
   for (const wrong of [[0], [99], [199], [3, 4, 5]]) {
     const disk = memoryDisk()
-    const there = Buffer.from(large.content)
-    for (const index of wrong) there[index * 16_384]! ^= 1
-    await disk.writeFile('/home/large', there)
+    const stored = Buffer.from(large.content)
+    for (const index of wrong) stored[index * 16_384]! ^= 1
+    await disk.writeFile('/home/large', stored)
     const storage = new FileStorage(large.metainfo, { directory: '/home', fs: disk })
     const verified = Bitfield.full(large.metainfo.pieceCount)
     await writeResumeRecord({ fs: disk, path: RECORD_PATH, metainfo: large.metainfo, storage, verified })
@@ -382,9 +384,9 @@ t.test('a resume record of random bytes with a valid checksum is ignored at wors
     for (let n = 0; n < 3; n++) body[Math.floor(random() * body.length)] = Math.floor(random() * 256)
     const cut = random() < 0.3 ? body.subarray(0, Math.floor(random() * body.length)) : body
     await disk.writeFile(RECORD_PATH, Buffer.concat([cut, sha1(cut)]))
-    const spoiled = Buffer.from(made.content.subarray(0, 70_000))
-    spoiled[Math.floor(random() * spoiled.length)]! ^= 1
-    await disk.writeFile('/home/d/a', spoiled)
+    const damaged = Buffer.from(made.content.subarray(0, 70_000))
+    damaged[Math.floor(random() * damaged.length)]! ^= 1
+    await disk.writeFile('/home/d/a', damaged)
     const { error } = await attempt(t, made, disk)
     if (error) t.fail(`seed ${seed}: ${error}`)
     const wrong = await sameFiles(disk, made)

@@ -175,17 +175,17 @@ async function caller(t: Test, encryption: Encryption) {
   client!.listener.on('warning', ({ message }) => warnings.push(message))
   client!.torrent.on('warning', ({ message }) => warnings.push(message))
   const socket = swarm.host().connect({ ...client!.address }) as net.Socket
-  const heard = { bytes: Buffer.alloc(0), closed: false }
+  const received = { bytes: Buffer.alloc(0), closed: false }
   socket.on('error', () => {})
   socket.on('data', bytes => {
-    heard.bytes = Buffer.concat([heard.bytes, bytes])
+    received.bytes = Buffer.concat([received.bytes, bytes])
   })
   socket.on('close', () => {
-    heard.closed = true
+    received.closed = true
   })
   const wait = (ms = 2 * ROUND_TRIP) => swarm.clock.run({ for: ms })
   await wait()
-  return { swarm, socket, heard, warnings, wait, infoHash: swarm.made.metainfo.infoHash }
+  return { swarm, socket, received, warnings, wait, infoHash: swarm.made.metainfo.infoHash }
 }
 
 /**
@@ -216,23 +216,23 @@ for (const provide of [CRYPTO_METHODS.plaintext, CRYPTO_METHODS.rc4])
       `a handshake with ${inside} of its bytes in the first encrypted payload, then ${provide}`,
       async t => {
         const call = await caller(t, 'prefer')
-        const said = handshake(call.infoHash)
-        const end = (await shake(call, said.subarray(0, inside), provide))!
+        const payload = handshake(call.infoHash)
+        const end = (await shake(call, payload.subarray(0, inside), provide))!
         const { result } = end
         t.equal(result === undefined, provide === CRYPTO_METHODS.plaintext)
-        const left = Buffer.from(said.subarray(inside))
+        const left = Buffer.from(payload.subarray(inside))
         if (left.length > 0) call.socket.write(result?.outgoing.apply(left) ?? left)
         await call.wait()
         const answer = result?.incoming.apply(end.rest) ?? end.rest
         t.ok(answer.subarray(28, 48).equals(Buffer.from(call.infoHash)), 'its handshake, as agreed')
-        t.equal(call.heard.closed, false)
+        t.equal(call.received.closed, false)
       },
     )
 
 t.test('an encrypted handshake for one torrent that then names another ends the connection', async t => {
   const call = await caller(t, 'prefer')
   await shake(call, handshake(noise(20, 1)))
-  t.equal(call.heard.closed, true)
+  t.equal(call.received.closed, true)
   t.match(call.warnings, [/answered for another torrent/])
 })
 
@@ -240,46 +240,46 @@ t.test('an encrypted handshake for an unknown torrent ends the connection, and r
   const call = await caller(t, 'prefer')
   const wanted = noise(20, 2)
   t.equal(await shake({ ...call, infoHash: wanted }, handshake(wanted)), undefined)
-  t.equal(call.heard.closed, true)
+  t.equal(call.received.closed, true)
   t.match(call.warnings, [/encryption: asks for a torrent that we do not share/])
 })
 
 t.test('0x13 and random bytes are a key, unless encryption is off', async t => {
   for (const encryption of ENCRYPTION_MODES) {
-    const { socket, heard, wait } = await caller(t, encryption)
+    const { socket, received, wait } = await caller(t, encryption)
     socket.write(Buffer.concat([Buffer.from([0x13]), noise(95, 3)]))
     await wait()
-    t.equal(heard.closed, encryption === 'off', encryption)
-    t.equal(heard.bytes.length >= 96, encryption !== 'off', 'ours in answer')
+    t.equal(received.closed, encryption === 'off', encryption)
+    t.equal(received.bytes.length >= 96, encryption !== 'off', 'ours in answer')
   }
 })
 
 t.test('with encryption required, a plain handshake ends the connection at once', async t => {
-  const { socket, heard, warnings, wait } = await caller(t, 'require')
+  const { socket, received, warnings, wait } = await caller(t, 'require')
   socket.write('\x13BitTorrent protocol')
   await wait()
-  t.equal(heard.closed, true)
-  t.equal(heard.bytes.length, 0)
+  t.equal(received.closed, true)
+  t.equal(received.bytes.length, 0)
   t.match(warnings, [/is not encrypted/])
 })
 
 t.test('endless random bytes end the connection soon', async t => {
-  const { socket, heard, warnings, wait } = await caller(t, 'prefer')
+  const { socket, received, warnings, wait } = await caller(t, 'prefer')
   socket.write(noise(96 + 532, 4))
   await wait()
-  t.equal(heard.closed, true)
+  t.equal(received.closed, true)
   t.match(warnings, [/within 512 bytes/])
 })
 
 t.test('an encrypted handshake has ten seconds, too', async t => {
-  const { socket, heard, warnings, wait } = await caller(t, 'prefer')
+  const { socket, received, warnings, wait } = await caller(t, 'prefer')
   socket.write(noise(96, 5))
   for (let second = 0; second < ACCEPT_TIMEOUT_MS / 1000 - 1; second++) {
     await wait(1000)
     socket.write(noise(1, second))
   }
-  t.equal(heard.closed, false)
+  t.equal(received.closed, false)
   await wait(1100)
-  t.equal(heard.closed, true)
+  t.equal(received.closed, true)
   t.match(warnings, [/no handshake in time/])
 })

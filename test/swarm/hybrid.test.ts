@@ -48,7 +48,7 @@ t.test('a peer that is dialled under the v1 info-hash is offered v2, and may ans
     })
     await torrent.done
     t.strictSame(await file('a'), content, name)
-    const [ours] = seed.wires[0]!.all('handshake')
+    const [ours] = seed.wires[0]!.messagesOf('handshake')
     t.same(ours!.infoHash, metainfo.infoHash)
     t.ok(supports(ours!.reserved, 'v2'))
     t.equal(await isSupported, name === 'v2')
@@ -62,9 +62,9 @@ t.test(
     const plain = torrentOfFiles(v2Torrent({ a: content }, PIECE_LENGTH), { a: content })
     const stranger = await scriptedPeer(t, plain, { handshake: { infoHash: metainfo.infoHash } })
     const { warnings, torrent } = run(t, plain, { peers: [stranger.address] })
-    await (await stranger.connection()).gone()
+    await (await stranger.connection()).waitForEnd()
     t.match(warnings, [/answered for another torrent/])
-    const [ours] = stranger.wires[0]!.all('handshake')
+    const [ours] = stranger.wires[0]!.messagesOf('handshake')
     t.notOk(supports(ours!.reserved, 'v2'))
     await torrent.close()
   },
@@ -79,9 +79,9 @@ t.test('a peer is accepted under each info-hash, and an offer of v2 is answered 
   ] as const) {
     const reserved = offers ? reservedBytes('v2') : reservedBytes()
     const wire = await dial(t, made, seed.address, { handshake: { infoHash, reserved } })
-    await wire.seen('handshake')
-    t.same(Buffer.from(wire.all('handshake')[0]!.infoHash), answer)
-    await wire.seen('bitfield')
+    await wire.waitForMessages('handshake')
+    t.same(Buffer.from(wire.messagesOf('handshake')[0]!.infoHash), answer)
+    await wire.waitForMessages('bitfield')
     wire.socket.destroy()
   }
 })
@@ -140,7 +140,7 @@ t.test('a peer that was found in the v2 swarm is dialled under its info-hash', a
   const named = { ...made, metainfo: { ...metainfo, trackers: [[tracker.url]] } }
   const { torrent } = run(t, named, { trackers: true, allowLocal: true })
   await torrent.done
-  t.same(Buffer.from(seed.wires[0]!.all('handshake')[0]!.infoHash), v2)
+  t.same(Buffer.from(seed.wires[0]!.messagesOf('handshake')[0]!.infoHash), v2)
 })
 
 for (const [name, first, second] of [

@@ -138,9 +138,9 @@ t.test('a real server that is read in order gets one plain GET', async t => {
 
 t.test('bytes that we have are skipped in the answer of a server without ranges', async t => {
   const disk = memoryDisk()
-  const there = Buffer.from(long.content)
-  there.fill(0, 8 << 20)
-  await disk.writeFile('/home/long', there)
+  const stored = Buffer.from(long.content)
+  stored.fill(0, 8 << 20)
+  await disk.writeFile('/home/long', stored)
   const run = start(t, long, whole, { disk })
   await advanceUntilMet(run, 120)
   equal(t, await run.file('long'), long.content)

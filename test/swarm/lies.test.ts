@@ -22,30 +22,30 @@ const once = (name: string, torrent: { once(name: string, call: (...args: never[
 /**
  * Advances the virtual time by quarters of a second, slowly enough for real sockets, until the download is complete.
  */
-async function finish(torrent: Torrent, clock: VirtualClock, most: number): Promise<void> {
+async function finish(torrent: Torrent, clock: VirtualClock, limitMs: number): Promise<void> {
   let ended = false
   const done = torrent.done.then(() => {
     ended = true
   })
-  for (const start = clock.now(); !ended && clock.now() - start < most; ) {
+  for (const start = clock.now(); !ended && clock.now() - start < limitMs; ) {
     await clock.advance(250)
     for (let turns = 0; turns < 30 && !ended; turns++) await settle()
   }
-  if (!ended) throw new Error(`not done after ${most} ms`)
+  if (!ended) throw new Error(`not done after ${limitMs} ms`)
   await done
 }
 
 t.test('blocks in any order complete a download', async t => {
   const random = generator(3)
-  const owed: (() => void)[] = []
+  const pendingAnswers: (() => void)[] = []
   const { torrent, file } = await from(t, [
     {
       request: (block, wire) => {
-        owed.push(() => wire.serve(block))
-        if (owed.length > 1) return
+        pendingAnswers.push(() => wire.sendBlock(block))
+        if (pendingAnswers.length > 1) return
         setImmediate(function serve() {
-          owed.splice(Math.floor(random() * owed.length), 1)[0]?.()
-          if (owed.length > 0) setImmediate(serve)
+          pendingAnswers.splice(Math.floor(random() * pendingAnswers.length), 1)[0]?.()
+          if (pendingAnswers.length > 0) setImmediate(serve)
         })
       },
     },
@@ -59,14 +59,14 @@ t.test('blocks that were not requested count as waste, and a flood of them ends 
   const { torrent, file, disconnected, peers } = await from(t, [
     {
       has: () => false,
-      greet: wire => {
-        wire.greet()
-        for (let n = 0; n < 200; n++) wire.serve({ index: n % 10, begin: 0, length: 16384 }, wrong)
+      sendGreeting: wire => {
+        wire.sendGreeting()
+        for (let n = 0; n < 200; n++) wire.sendBlock({ index: n % 10, begin: 0, length: 16384 }, wrong)
       },
       interested() {},
     },
   ])
-  await (await peers[0]!.connection()).gone()
+  await (await peers[0]!.connection()).waitForEnd()
   t.match(disconnected, [/128 blocks came that were never requested/])
   t.equal(torrent.progress.verified, 0)
   t.equal(torrent.progress.downloaded, 0)
@@ -78,9 +78,9 @@ t.test('a few unrequested and duplicate blocks change nothing', async t => {
   const { torrent, file, disconnected } = await from(t, [
     {
       request: (block, wire) => {
-        wire.serve(block)
-        wire.serve(block, wrong)
-        if (block.index > 0 && block.begin > 0) wire.serve({ ...block, begin: 0, length: 16384 }, wrong)
+        wire.sendBlock(block)
+        wire.sendBlock(block, wrong)
+        if (block.index > 0 && block.begin > 0) wire.sendBlock({ ...block, begin: 0, length: 16384 }, wrong)
       },
     },
   ])
@@ -106,7 +106,7 @@ t.test('blocks outside the torrent are not written', async t => {
       request: (block, wire, n) => {
         const data = Buffer.alloc(odd[n % odd.length]!.length, 0xee)
         wire.send({ type: 'piece', ...odd[n % odd.length]!, data })
-        wire.serve(block)
+        wire.sendBlock(block)
       },
     },
   ])
@@ -121,13 +121,13 @@ t.test('a block of 16,385 bytes ends the connection', async t => {
         wire.send({ type: 'piece', ...block, length: 16385, data: Buffer.alloc(16385) }),
     },
   ])
-  await (await peers[0]!.connection()).gone()
+  await (await peers[0]!.connection()).waitForEnd()
   t.match(disconnected, [/message 7 of 16394 bytes/])
 })
 
 t.test('a block shorter than requested is requested again', async t => {
   const { torrent, file, peers } = await from(t, [
-    { request: (block, wire, n) => wire.serve(block, data => (n < 10 ? data.subarray(1) : data)) },
+    { request: (block, wire, n) => wire.sendBlock(block, data => (n < 10 ? data.subarray(1) : data)) },
   ])
   await torrent.done
   t.same(await file('odd.bin'), made.content)
@@ -137,10 +137,10 @@ t.test('a block shorter than requested is requested again', async t => {
 t.test('a peer that sends only short or empty blocks is dropped', async t => {
   for (const length of [0, 1]) {
     const short = {
-      request: (block: BlockRef, wire: Wire) => wire.serve(block, data => data.subarray(0, length)),
+      request: (block: BlockRef, wire: Wire) => wire.sendBlock(block, data => data.subarray(0, length)),
     }
     const { disconnected, peers, torrent } = await from(t, [short])
-    await (await peers[0]!.connection()).gone()
+    await (await peers[0]!.connection()).waitForEnd()
     t.match(disconnected, [/128 blocks came/])
     t.ok(peers[0]!.requests.length < 300)
     await torrent.close()
@@ -148,13 +148,13 @@ t.test('a peer that sends only short or empty blocks is dropped', async t => {
 })
 
 t.test('after one wrong byte from the only peer, the piece is downloaded again and is right', async t => {
-  let lied = false
+  let hasLied = false
   const { torrent, file, peers, warnings, verified } = await from(t, [
     {
       request: (block, wire) => {
-        const lie = block.index === 4 && block.begin === 16384 && !lied
-        if (lie) lied = true
-        wire.serve(block, lie ? wrong : undefined)
+        const lie = block.index === 4 && block.begin === 16384 && !hasLied
+        if (lie) hasLied = true
+        wire.sendBlock(block, lie ? wrong : undefined)
       },
     },
   ])
@@ -174,7 +174,7 @@ t.test('after one wrong byte from the only peer, the piece is downloaded again a
 
 t.test('an only peer that always sends wrong bytes is banned, and the download waits for others', async t => {
   const { torrent, peers, warnings, clock, file } = await from(t, [
-    { request: (block, wire) => wire.serve(block, wrong) },
+    { request: (block, wire) => wire.sendBlock(block, wrong) },
   ])
   await once('disconnected', torrent)
   await clock.advance(3_590_000)
@@ -184,7 +184,7 @@ t.test('an only peer that always sends wrong bytes is banned, and the download w
   t.equal(await file('odd.bin'), undefined)
   await clock.advance(20_000)
   await peers[0]!.connection(2)
-  await peers[0]!.wires[1]!.gone()
+  await peers[0]!.wires[1]!.waitForEnd()
   t.equal(warnings.length, 2, 'after an hour it may try again, and one wrong piece is enough')
   await clock.advance(2 * 3_600_000 - 30_000)
   t.equal(peers[0]!.wires.length, 2, 'then it is banned for two hours')
@@ -192,8 +192,8 @@ t.test('an only peer that always sends wrong bytes is banned, and the download w
 
 t.test('the download completes when one of five seeds sends wrong bytes', async t => {
   const torrent = makeTorrent({ files: [{ path: 'big.bin', length: 3_000_000 }], pieceLength: 65536 })
-  const honest = { request: (block: BlockRef, wire: Wire) => setImmediate(() => wire.serve(block)) }
-  const liar = { request: (block: BlockRef, wire: Wire) => wire.serve(block, wrong) }
+  const honest = { request: (block: BlockRef, wire: Wire) => setImmediate(() => wire.sendBlock(block)) }
+  const liar = { request: (block: BlockRef, wire: Wire) => wire.sendBlock(block, wrong) }
   const {
     torrent: download,
     peers,
@@ -210,9 +210,9 @@ t.test('the download completes when one of five seeds sends wrong bytes', async 
 
 t.test('one wrong block in a piece from many peers is traced to the peer that sent it', async t => {
   const torrent = makeTorrent({ files: [{ path: 'big.bin', length: 4_000_000 }], pieceLength: 1_000_000 })
-  const honest = { request: (block: BlockRef, wire: Wire) => setImmediate(() => wire.serve(block)) }
+  const honest = { request: (block: BlockRef, wire: Wire) => setImmediate(() => wire.sendBlock(block)) }
   const liar: PeerScript = {
-    request: (block, wire, n) => setImmediate(() => wire.serve(block, n % 4 === 0 ? wrong : undefined)),
+    request: (block, wire, n) => setImmediate(() => wire.sendBlock(block, n % 4 === 0 ? wrong : undefined)),
   }
   const { torrent: download, peers, warnings, file } = await from(t, [honest, liar, honest], {}, torrent)
   await download.done
@@ -225,7 +225,7 @@ t.test('a peer that sent wrong bytes is banned even if it leaves before the proo
   const clock = new VirtualClock()
   const liar: PeerScript = {
     request: (block, wire) => {
-      wire.serve(block, wrong)
+      wire.sendBlock(block, wrong)
       if (block.begin > 0) wire.socket.end()
     },
   }
@@ -233,7 +233,7 @@ t.test('a peer that sent wrong bytes is banned even if it leaves before the proo
   const peer = await scriptedPeer(t, torrent, liar)
   const { torrent: download } = run(t, torrent, { clock, peers: [peer.address] })
   for (let n = 0; n < 60; n++) {
-    for (const wire of peer.wires) await wire.gone()
+    for (const wire of peer.wires) await wire.waitForEnd()
     await clock.advance(60_000)
   }
   t.ok(peer.wires.length <= 3, `dialled ${peer.wires.length} times`)
@@ -252,21 +252,21 @@ t.test(
     let held: BlockRef | undefined
     const holding: PeerScript = {
       request: (block, wire) => {
-        if (held) wire.serve(block)
+        if (held) wire.sendBlock(block)
         else held = block
       },
     }
     const slow: PeerScript = { interested() {} }
     const { torrent, file, clock, peers } = await from(t, [holding, slow])
-    await peers[0]!.until(() => peers[0]!.requests.length === 32)
+    await peers[0]!.waitUntil(() => peers[0]!.requests.length === 32)
     const wire = await peers[1]!.connection()
-    await wire.seen('interested')
+    await wire.waitForMessages('interested')
     wire.send({ type: 'unchoke' })
     await finish(torrent, clock, 3000)
     t.same(await file('odd.bin'), made.content)
     t.same(peers[1]!.requests, [held])
-    await peers[0]!.wires[0]!.seen('cancel')
-    t.match(peers[0]!.wires[0]!.all('cancel'), [{ index: held!.index, begin: held!.begin }])
+    await peers[0]!.wires[0]!.waitForMessages('cancel')
+    t.match(peers[0]!.wires[0]!.messagesOf('cancel'), [{ index: held!.index, begin: held!.begin }])
   },
 )
 
@@ -299,7 +299,7 @@ t.test(
         head[4] = 7
         head.writeUInt32BE(block.index, 5)
         head.writeUInt32BE(block.begin, 9)
-        wire.raw(head)
+        wire.sendBytes(head)
         wire.socket.end(Buffer.alloc(block.length - 1, 0xee))
       },
     }
@@ -321,7 +321,7 @@ t.test('a peer that continues a block after another sent it writes nothing that 
       head[4] = 7
       head.writeUInt32BE(block.index, 5)
       head.writeUInt32BE(block.begin, 9)
-      wire.raw(Buffer.concat([head, Buffer.alloc(100, 0xee)]))
+      wire.sendBytes(Buffer.concat([head, Buffer.alloc(100, 0xee)]))
     },
   }
   const held: (() => void)[] = []
@@ -332,21 +332,21 @@ t.test('a peer that continues a block after another sent it writes nothing that 
       interested() {},
       request: (block, wire) => {
         const other = block.index === dripped!.index && block.begin !== dripped!.begin
-        if (other && !free) held.push(() => wire.serve(block))
-        else wire.serve(block)
+        if (other && !free) held.push(() => wire.sendBlock(block))
+        else wire.sendBlock(block)
       },
     },
   ])
-  await peers[0]!.until(() => peers[0]!.requests.length >= 4)
+  await peers[0]!.waitUntil(() => peers[0]!.requests.length >= 4)
   const [first, second] = await Promise.all(peers.map(peer => peer.connection()))
-  await second!.seen('interested')
+  await second!.waitForMessages('interested')
   second!.send({ type: 'unchoke' })
   const same = ({ index, begin }: BlockRef) => index === dripped!.index && begin === dripped!.begin
-  while (!first!.all('cancel').some(same)) {
+  while (!first!.messagesOf('cancel').some(same)) {
     await clock.advance(250)
     for (let turns = 0; turns < 30; turns++) await settle()
   }
-  first!.raw(Buffer.alloc(dripped!.length - 100, 0xee))
+  first!.sendBytes(Buffer.alloc(dripped!.length - 100, 0xee))
   for (let turns = 0; turns < 100; turns++) await settle()
   free = true
   for (const serve of held) serve()

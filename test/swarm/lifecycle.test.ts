@@ -27,9 +27,9 @@ const once = (name: string, torrent: { once(name: string, call: (...args: never[
   new Promise<void>(resolve => torrent.once(name, () => resolve()))
 
 /** Starts a peer that sends this many blocks, and then no more. */
-const giving = (count: number): PeerScript => ({
+const partialSeed = (count: number): PeerScript => ({
   request: (block, wire, n) => {
-    if (n < count) wire.serve(block)
+    if (n < count) wire.sendBlock(block)
   },
 })
 
@@ -54,7 +54,7 @@ t.test('done resolves whenever it is read; close is the last event, once', async
 })
 
 t.test('closing before the end rejects done and keeps verified pieces', async t => {
-  const { torrent, events, disk, clock } = await started(t, giving(12))
+  const { torrent, events, disk, clock } = await started(t, partialSeed(12))
   const done = torrent.done.catch((error: TsdlError) => error)
   await once('verified', torrent)
   await torrent.close()
@@ -72,7 +72,7 @@ t.test('closing before the end rejects done and keeps verified pieces', async t 
 })
 
 t.test('destroying midway rejects done and every reader with the reason', async t => {
-  const { torrent, events, clock } = await started(t, giving(5))
+  const { torrent, events, clock } = await started(t, partialSeed(5))
   const reason = new Error('enough')
   const outcomes = [0, 1, 2].map(async at => {
     for await (const _ of torrent.files[0]!.stream({ start: at * 100_000 }));
@@ -133,7 +133,7 @@ t.test('destroying without a listener for errors throws nothing', async t => {
 
 t.test('a signal ends a download, before the start and later', async t => {
   const clock = new VirtualClock()
-  const { address } = await scriptedPeer(t, made, giving(3))
+  const { address } = await scriptedPeer(t, made, partialSeed(3))
   const control = new AbortController()
   const options = { ...OFFLINE_OPTIONS, clock, output: '/home', fs: memoryDisk(), peers: [address] }
   const torrent = await download(made.metainfo, { ...options, signal: control.signal })
@@ -159,14 +159,14 @@ t.test('a download that receives nothing for the time limit fails with the reaso
       { has: () => false },
       /^the only peer, 127\.0\.0\.1:\d+, has none of the pieces that we lack;/,
     ],
-    ['silent', giving(0), /^the only peer, 127\.0\.0\.1:\d+, sends no correct data;/],
-    ['no handshake', { greet() {} }, /^the only peer, 127\.0\.0\.1:\d+, sent no handshake;/],
+    ['silent', partialSeed(0), /^the only peer, 127\.0\.0\.1:\d+, sends no correct data;/],
+    ['no handshake', { sendGreeting() {} }, /^the only peer, 127\.0\.0\.1:\d+, sent no handshake;/],
   ]
   for (const [name, script, reason] of cases) {
     const { torrent, clock, errors, peer } = await started(t, script, { timeout: 30_000 })
     const done = torrent.done.catch((error: unknown) => error)
     const wire = await peer.connection()
-    if (name === 'choked' || name === 'silent') await wire.seen('interested')
+    if (name === 'choked' || name === 'silent') await wire.waitForMessages('interested')
     else if (name !== 'no handshake') await once('connected', torrent)
     await clock.advance(29_000)
     t.same(errors, [], name)
@@ -191,7 +191,7 @@ t.test('a download without any peer fails with the reason', async t => {
 
 t.test('a download fails although pieces wait for admission, if admitted pieces do not arrive', async t => {
   const clock = new VirtualClock()
-  const peers = await Promise.all([1, 2, 3, 4].map(() => scriptedPeer(t, made, giving(0))))
+  const peers = await Promise.all([1, 2, 3, 4].map(() => scriptedPeer(t, made, partialSeed(0))))
   const { torrent } = run(t, made, {
     clock,
     timeout: 30_000,
@@ -199,7 +199,7 @@ t.test('a download fails although pieces wait for admission, if admitted pieces 
     peers: peers.map(({ address }) => address),
   })
   const done = t.rejects(torrent.done, { code: 'ERR_STALLED' })
-  for (const peer of peers) await (await peer.connection()).seen('interested')
+  for (const peer of peers) await (await peer.connection()).waitForMessages('interested')
   for (let n = 0; n < 100; n++) await settle()
   t.equal(peers.flatMap(({ requests }) => requests).length, 12, 'all blocks of the four pieces let in')
   t.equal(torrent.progress.buffered, 4 * 40960)
@@ -363,7 +363,7 @@ t.test(
       peers: [peer.address],
     })
     const wire = await peer.connection()
-    await wire.seen('interested')
+    await wire.waitForMessages('interested')
     /** Advances the virtual time, except during an announce, until the tracker has this number of requests. */
     const untilAnnounces = async (count: number) => {
       for (;;) {
@@ -426,9 +426,9 @@ t.test('peers are dialled from the bound address, or from any for the unspecifie
     }) as typeof net.connect
     const peers = [{ host: '127.0.0.1', port: 1 }]
     const torrent = new Torrent(made.metainfo, { storage, clock: new VirtualClock(), bind, connect, peers })
-    const gone = new Promise(resolve => torrent.once('warning', resolve))
+    const failed = new Promise(resolve => torrent.once('warning', resolve))
     torrent.start()
-    await gone
+    await failed
     await torrent.close()
     return asked
   }

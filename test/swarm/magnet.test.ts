@@ -26,8 +26,8 @@ async function seedWithMetadata(t: Owner, { has = 'haveAll' }: Script = {}) {
   let ours = 0
   const { content, metainfo } = made
   return scriptedPeer(t, made, {
-    greet: wire => {
-      wire.shake({ reserved: reservedBytes('extended', 'fast') })
+    sendGreeting: wire => {
+      wire.sendHandshake({ reserved: reservedBytes('extended', 'fast') })
       const payload = encode({ m: { ut_metadata: THEIR_ID }, metadata_size: made.info.length })
       wire.send({ type: 'extended', id: 0, payload })
       const { pieceCount } = metainfo
@@ -82,7 +82,7 @@ for (const has of ['haveAll', 'bitfield', 'haves'] as const) {
       t.ok(torrent.verified.full)
       t.strictSame(await disk.readFile('/home/odd.bin'), made.content)
       t.equal(peer.wires.length, 1, 'one connection')
-      t.equal(peer.wires[0]!.all('interested').length, 1, 'interest is shown once')
+      t.equal(peer.wires[0]!.messagesOf('interested').length, 1, 'interest is shown once')
       t.equal(torrent.state, 'seeding')
     },
   )
@@ -90,8 +90,8 @@ for (const has of ['haveAll', 'bitfield', 'haves'] as const) {
 
 t.test('interested is sent before the metadata is known', async t => {
   const peer = await scriptedPeer(t, made, {
-    greet: wire => {
-      wire.shake({ reserved: reservedBytes('extended', 'fast') })
+    sendGreeting: wire => {
+      wire.sendHandshake({ reserved: reservedBytes('extended', 'fast') })
       wire.send({ type: 'haveAll' })
     },
     message: () => {},
@@ -102,7 +102,7 @@ t.test('interested is sent before the metadata is known', async t => {
     encryption: 'off',
   }).start()
   const wire = await peer.connection()
-  await wire.seen('interested')
+  await wire.waitForMessages('interested')
   t.equal(torrent.state, 'metadata')
   t.throws(() => torrent.metainfo, { code: 'ERR_USAGE' })
   const rejected = t.rejects(torrent.ready, { code: 'ERR_ABORTED' })
@@ -113,8 +113,8 @@ t.test('interested is sent before the metadata is known', async t => {
 t.test('a bitfield that does not fit the metadata ends the connection, not the torrent', async t => {
   const peer = await seedWithMetadata(t)
   const liar = await scriptedPeer(t, made, {
-    greet: wire => {
-      wire.shake({ reserved: reservedBytes('extended', 'fast') })
+    sendGreeting: wire => {
+      wire.sendHandshake({ reserved: reservedBytes('extended', 'fast') })
       wire.send({ type: 'bitfield', bytes: new Uint8Array(1000).fill(0xff) })
     },
     message: () => {},

@@ -81,7 +81,7 @@ async function donor(t: Owner, { size, answer, after, more, of = made }: DonorSc
   const asked: number[] = []
   let ours = 0
   const peer = await scriptedPeer(t, of, {
-    greet: wire => wire.shake({ reserved: reservedBytes('extended', 'fast') }),
+    sendGreeting: wire => wire.sendHandshake({ reserved: reservedBytes('extended', 'fast') }),
     message: (message, wire) => {
       if (message.type !== 'extended') return
       if (message.id === 0) {
@@ -233,23 +233,23 @@ const liars: [name: string, script: DonorScript, complaint: RegExp | undefined][
 
 for (const [name, script, complaint] of liars)
   t.test(`a peer that ${name} does not prevent the metadata from arriving`, async t => {
-    let lied = () => {}
+    let onLie = () => {}
     const after = new Promise<void>(resolve => {
-      lied = resolve
+      onLie = resolve
     })
     const { answer } = script
     const watched: Answer | undefined =
       answer &&
       ((...args) => {
         answer(...args)
-        lied()
+        onLie()
       })
     const liar = await donor(t, { ...script, ...(watched ? { answer: watched } : {}) })
     if (!answer)
       void liar
         .connection()
-        .then(wire => wire.gone())
-        .then(lied)
+        .then(wire => wire.waitForEnd())
+        .then(onLie)
     const good = await donor(t, { after })
     const { result, warnings } = fetching([liar, good])
     t.strictSame((await result).metainfo.info, info)
@@ -294,10 +294,12 @@ t.test('pieces that were not requested are skipped, and requests of others rejec
     },
   })
   await fetching([peer]).result
-  for (const { id, payload } of peer.wires[0]!.all('extended'))
+  for (const { id, payload } of peer.wires[0]!.messagesOf('extended'))
     if (id === THEIR_ID) rejected ??= parseMetadataMessage(payload)
   t.ok(
-    peer.wires[0]!.all('extended').some(({ payload }) => parseMetadataMessage(payload)?.type === 'reject'),
+    peer.wires[0]!.messagesOf('extended').some(
+      ({ payload }) => parseMetadataMessage(payload)?.type === 'reject',
+    ),
     'it got the message that we have none',
   )
   t.ok(rejected)
@@ -308,7 +310,7 @@ t.test('other peers are asked when one is silent', async t => {
   const silent = await donor(t, { answer: () => {} })
   const honest = await donor(t)
   const { result } = fetching([silent, honest], { clock })
-  await silent.until(() => silent.asked.length > 0)
+  await silent.waitUntil(() => silent.asked.length > 0)
   let done = false
   void result.then(() => {
     done = true
@@ -324,7 +326,7 @@ t.test('when no peer gives the metadata, the error counts the peers and what the
   const { result } = fetching([none, liar], { clock, timeout: 60_000 })
   result.catch(() => {})
   await liar.connection()
-  await none.connection().then(wire => wire.seen('extended'))
+  await none.connection().then(wire => wire.waitForMessages('extended'))
   const failed = t.rejects(result, {
     code: 'ERR_STALLED',
     message:
@@ -344,11 +346,11 @@ t.test('the request for metadata can be aborted, before the start and while it r
   const control = new AbortController()
   const { result } = fetching([peer], { signal: control.signal })
   result.catch(() => {})
-  await peer.until(() => peer.asked.length > 0)
+  await peer.waitUntil(() => peer.asked.length > 0)
   control.abort()
   await t.rejects(result, { code: 'ERR_ABORTED' })
   await t.rejects(fetching([peer], { signal: control.signal }).result, { code: 'ERR_ABORTED' })
-  await peer.wires[0]!.gone()
+  await peer.wires[0]!.waitForEnd()
 })
 
 t.test('metadata of a torrent that is hybrid by its version alone is accepted', async t => {
@@ -426,32 +428,32 @@ t.test('peers that connect to us are asked for the metadata too', async t => {
 async function leech(t: Owner, of: MadeTorrent) {
   const to = await seed(t, of)
   const wire = await dial(t, of, to, {
-    greet: wire => {
-      wire.shake({ reserved: reservedBytes('extended') })
+    sendGreeting: wire => {
+      wire.sendHandshake({ reserved: reservedBytes('extended') })
       wire.send({ type: 'extended', id: 0, payload: encode({ m: { ut_metadata: THEIR_ID } }) })
     },
   })
-  await wire.seen('extended')
-  const about = parseExtendedHandshake(wire.all('extended')[0]!.payload)
+  await wire.waitForMessages('extended')
+  const extendedHandshake = parseExtendedHandshake(wire.messagesOf('extended')[0]!.payload)
   const answers = () =>
     wire
-      .all('extended')
+      .messagesOf('extended')
       .flatMap(({ id, payload }) => (id === THEIR_ID ? [parseMetadataMessage(payload)!] : []))
   const ask = (...pieces: number[]) => {
-    const id = about.extensions.get('ut_metadata')!
+    const id = extendedHandshake.extensions.get('ut_metadata')!
     const payload = (piece: number) => encode({ msg_type: 0, piece })
     wire.send(...pieces.map(piece => ({ type: 'extended' as const, id, payload: payload(piece) })))
   }
-  return { wire, about, ask, answers }
+  return { wire, extendedHandshake, ask, answers }
 }
 
 t.test('a piece of metadata that does not exist is rejected, and the next one is sent', async t => {
   const small = torrentOf(300)
-  const { wire, about, ask, answers } = await leech(t, small)
-  t.equal(about.metadataSize, 300)
-  t.not(about.extensions.get('ut_metadata'), THEIR_ID)
+  const { wire, extendedHandshake, ask, answers } = await leech(t, small)
+  t.equal(extendedHandshake.metadataSize, 300)
+  t.not(extendedHandshake.extensions.get('ut_metadata'), THEIR_ID)
   ask(1, -1, 2 ** 31, Number.MAX_SAFE_INTEGER, 65_535, 0)
-  await wire.until(() => answers().some(({ type }) => type === 'data'))
+  await wire.waitUntil(() => answers().some(({ type }) => type === 'data'))
   t.strictSame(answers(), [
     { type: 'reject', piece: 1 },
     { type: 'reject', piece: 65_535 },
@@ -464,7 +466,7 @@ t.test('a peer that requests the same metadata repeatedly gets it a few times', 
   const small = torrentOf(300)
   const { wire, ask, answers } = await leech(t, small)
   ask(...Array<number>(2000).fill(0))
-  await wire.until(() => answers().length === 2000)
+  await wire.waitUntil(() => answers().length === 2000)
   t.equal(answers().filter(({ type }) => type === 'data').length, 4)
   t.notOk(wire.closed)
 })

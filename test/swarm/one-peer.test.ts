@@ -9,7 +9,7 @@ import { generator } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
-import { type Fault, type Manners, ModelPeer, type Spell } from '../helpers/simulation/model-peer.ts'
+import { type Fault, type PeerBehaviour, ModelPeer, type BehaviourPeriod } from '../helpers/simulation/model-peer.ts'
 import { SimulatedNetwork } from '../helpers/simulation/network.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
@@ -32,12 +32,12 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('late'), ms: fc.integer({ min: 10, max: 15_000 }) }),
   },
 )
-const spell: fc.Arbitrary<Spell> = fc.record({
+const spell: fc.Arbitrary<BehaviourPeriod> = fc.record({
   at: fc.integer({ min: 0, max: 8_000 }),
   ms: fc.integer({ min: 1, max: 25_000 }),
   kind: fc.constantFrom('silence', 'choke', 'chokeAndServe'),
 })
-const manners: fc.Arbitrary<Manners> = fc.record({
+const manners: fc.Arbitrary<PeerBehaviour> = fc.record({
   fast: fc.boolean(),
   reqq: fc.option(fc.integer({ min: 1, max: 300 }), { nil: undefined }),
   queue: fc.oneof(fc.integer({ min: 1, max: 12 }), fc.constant(500)),
@@ -48,12 +48,12 @@ const manners: fc.Arbitrary<Manners> = fc.record({
   faults: fc
     .tuple(fc.array(fault, { maxLength: 60 }), fc.option(fc.nat(59), { freq: 2 }))
     .map(([faults, at]) => (at === null ? faults : faults.toSpliced(at, 0, { kind: 'wrong' }))),
-  spells: fc.array(spell, { maxLength: 3 }),
+  periods: fc.array(spell, { maxLength: 3 }),
 })
 const latency = fc.constantFrom(0, 20, 100)
 const seed = fc.integer({ min: 1, max: 1e6 })
 
-const HONEST_MANNERS: Manners = {
+const HONEST_MANNERS: PeerBehaviour = {
   fast: true,
   reqq: undefined,
   queue: 500,
@@ -61,29 +61,29 @@ const HONEST_MANNERS: Manners = {
   shuffled: false,
   cancels: true,
   faults: [],
-  spells: [],
+  periods: [],
 }
 
 /** Returns the maximum cost of a behaviour, in virtual ms and in blocks that are received twice. */
-function costOf({ fast, pace, queue, faults, spells }: Manners, latency: number) {
+function costOf({ fast, pace, queue, faults, periods }: PeerBehaviour, latency: number) {
   const count = (kind: Fault['kind']) => faults.filter(fault => fault.kind === kind).length
-  const late = faults.reduce((sum, fault) => sum + (fault.kind === 'late' ? fault.ms : 0), 0)
-  const away = spells.reduce((sum, { ms }) => sum + ms, 0)
+  const lateMs = faults.reduce((sum, fault) => sum + (fault.kind === 'late' ? fault.ms : 0), 0)
+  const away = periods.reduce((sum, { ms }) => sum + ms, 0)
   // a reject may be matched to an earlier request, which the peer dropped although it has the fast extension
   const mistaken = 16_000 * Math.min(count('drop'), count('refuse'))
   const dropped = fast ? 11_000 * count('drop') + mistaken : 3_000 * (count('drop') + count('refuse'))
   // requests beyond its queue are lost, which takes time to detect, and longer for a peer that was silent before
-  const full = fast || queue > 12 ? 0 : 20_000 + 10_000 * spells.length
-  const trips = 3 * latency * blocks // one for each block if the window is that small
-  const time = 10_000 + 2 * pace * blocks + trips + late + away + dropped + full + 1_000 * count('refuse')
+  const full = fast || queue > 12 ? 0 : 20_000 + 10_000 * periods.length
+  const roundTripsMs = 3 * latency * blocks // one for each block if the window is that small
+  const time = 10_000 + 2 * pace * blocks + roundTripsMs + lateMs + away + dropped + full + 1_000 * count('refuse')
   // after a choke a peer without the fast extension may serve both the earlier requests and their repetitions
-  const repeated = (fast ? 8 : 24) * spells.length + 4 * count('wrong')
+  const repeated = (fast ? 8 : 24) * periods.length + 4 * count('wrong')
   return { time, wasted: 2 + count('duplicate') + count('late') + repeated }
 }
 
 interface BlockRun {
   readonly torrent?: MadeTorrent
-  readonly manners?: Partial<Manners>
+  readonly manners?: Partial<PeerBehaviour>
   readonly latency?: number
   readonly seed?: number
   readonly options?: Partial<TorrentOptions>
@@ -105,30 +105,30 @@ function connect({ torrent: content = made, manners = {}, latency = 20, seed = 1
     peers: [peer.address],
     ...options,
   })
-  const said: string[] = []
-  torrent.on('warning', error => said.push(error.message))
-  torrent.on('error', error => said.push(error.message))
+  const errors: string[] = []
+  torrent.on('warning', error => errors.push(error.message))
+  torrent.on('error', error => errors.push(error.message))
   const close = async () => {
     void torrent.close()
     await clock.run({ for: 60_000 })
   }
-  return { clock, peer, torrent, said, close }
+  return { clock, peer, torrent, errors, close }
 }
 
 /** Downloads everything. @returns the duration in virtual ms, and the number of blocks that were received twice */
-async function fetchAll(run: BlockRun & { most?: number }) {
+async function fetchAll(run: BlockRun & { limitMs?: number }) {
   const { content } = run.torrent ?? made
   const storage = new MemoryStorage(content.length)
-  const { clock, peer, torrent, said, close } = connect({ ...run, options: { storage, ...run.options } })
+  const { clock, peer, torrent, errors, close } = connect({ ...run, options: { storage, ...run.options } })
   torrent.start()
   try {
     await clock.run({
-      until: () => torrent.complete || said.some(line => line.includes('nothing')),
-      for: run.most ?? 600_000,
+      until: () => torrent.complete || errors.some(line => line.includes('nothing')),
+      for: run.limitMs ?? 600_000,
     })
     const took = clock.now()
-    if (!storage.holds(content)) throw new Error(`not all came: ${said}`)
-    if (peer.connections !== 1) throw new Error(`${peer.connections} connections: ${said}`)
+    if (!storage.holds(content)) throw new Error(`not all came: ${errors}`)
+    if (peer.connections !== 1) throw new Error(`${peer.connections} connections: ${errors}`)
     return { took, wasted: torrent.progress.wasted / BLOCK_BYTES, peer }
   } finally {
     await close()
@@ -149,8 +149,8 @@ t.test(
   'after 14 s of silence all answers are used: nothing is requested twice, and the peer stays',
   async t => {
     for (const fast of [true, false]) {
-      const spells: Spell[] = [{ at: 150, ms: 14_000, kind: 'silence' }]
-      const { took, wasted, peer } = await fetchAll({ manners: { fast, spells } })
+      const periods: BehaviourPeriod[] = [{ at: 150, ms: 14_000, kind: 'silence' }]
+      const { took, wasted, peer } = await fetchAll({ manners: { fast, periods } })
       t.ok(took < 16_000, `${took} ms`)
       t.equal(wasted, 0)
       t.ok(peer.asked <= blocks + 5, `${peer.asked} requests for ${blocks} blocks`)
@@ -172,8 +172,8 @@ t.test(
 
 t.test('a peer that chokes often and still answers old requests is asked again at once', async t => {
   for (const kind of ['choke', 'chokeAndServe'] as const) {
-    const spells = Array.from({ length: 10 }, (_, at): Spell => ({ at: 100 + 300 * at, ms: 200, kind }))
-    const { took, wasted } = await fetchAll({ manners: { fast: false, pace: 40, spells } })
+    const periods = Array.from({ length: 10 }, (_, at): BehaviourPeriod => ({ at: 100 + 300 * at, ms: 200, kind }))
+    const { took, wasted } = await fetchAll({ manners: { fast: false, pace: 40, periods } })
     t.ok(took < 5_000, `${kind}: ${took} ms`)
     t.ok(wasted <= 1, `${wasted}`)
   }
@@ -262,7 +262,7 @@ t.test(
   async t => {
     const property = fc.asyncProperty(manners, latency, seed, async (manners, latency, seed) => {
       const cost = costOf(manners, latency)
-      const { wasted } = await fetchAll({ manners, latency, seed, most: cost.time })
+      const { wasted } = await fetchAll({ manners, latency, seed, limitMs: cost.time })
       if (wasted > cost.wasted) throw new Error(`${wasted} blocks came twice, ${cost.wasted} may`)
     })
     await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 150), seed: RANDOM_SEED })
@@ -298,7 +298,7 @@ t.test(
       async (players, manners, latency, seed) => {
         const storage = new WindowStorage({ keep: PIECE_LENGTH })
         const options = { storage, onDemand: true, memory: 16 * PIECE_LENGTH }
-        const { clock, peer, torrent, said, close } = connect({ manners, latency, seed, options })
+        const { clock, peer, torrent, errors, close } = connect({ manners, latency, seed, options })
         const film = torrent.files[0]!
         const sleep = (ms: number) => new Promise<void>(resolve => clock.setTimeout(() => resolve(), ms))
         const play = async (visits: readonly Visit[]) => {
@@ -325,7 +325,7 @@ t.test(
             for: 8 * players.flat().length * costOf(manners, latency).time,
           })
           await all
-          if (peer.connections !== 1) throw new Error(`${peer.connections} connections: ${said}`)
+          if (peer.connections !== 1) throw new Error(`${peer.connections} connections: ${errors}`)
         } finally {
           await close()
         }

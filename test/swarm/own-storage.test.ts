@@ -127,7 +127,7 @@ t.test('a storage with a window passes a file to its reader, no further ahead th
   t.ok(Buffer.concat(chunks).equals(made.content))
   t.ok(most <= 7, `${most} pieces were held`)
   const [wire] = peer.wires
-  t.same(wire!.all('have'), [], 'no piece is announced to the peer')
+  t.same(wire!.messagesOf('have'), [], 'no piece is announced to the peer')
   await torrent.close()
   t.equal((storage.closed as NodeJS.ErrnoException | undefined)?.code, 'ERR_ABORTED')
 })
@@ -154,6 +154,6 @@ t.test(
     await torrent.done
     t.ok(made.content.equals(storage.bytes))
     t.equal(storage.reads, 0)
-    t.same(peer.wires[0]!.all('have'), [])
+    t.same(peer.wires[0]!.messagesOf('have'), [])
   },
 )

@@ -31,7 +31,7 @@ function withTrackers(...trackers: string[]) {
 const quiet = (t: Test) => scriptedTracker(t, { body: { interval: 1800, peers: '' } })
 
 /** The extended handshakes that a peer received, in order. */
-function heard({ received }: Wire): ExtendedHandshake[] {
+function extendedHandshakesOf({ received }: Wire): ExtendedHandshake[] {
   return received.flatMap(message =>
     message.type === 'extended' && message.id === 0 ? [parseExtendedHandshake(message.payload)] : [],
   )
@@ -197,12 +197,12 @@ t.test('connected peers get upload_only when nothing more is wanted; later ones 
     handshake: { reserved: RESERVED_BYTES.extended },
   })
   await torrent.done
-  await wire.until(() => heard(wire).length === 2)
-  const [first, second] = heard(wire)
+  await wire.waitUntil(() => extendedHandshakesOf(wire).length === 2)
+  const [first, second] = extendedHandshakesOf(wire)
   t.equal(first!.uploadOnly, undefined)
   t.equal(second!.uploadOnly, true)
   t.same([...second!.extensions], [...first!.extensions], 'nothing is switched off by it')
-  const late = await dial(t, made, address, { handshake: { reserved: RESERVED_BYTES.extended } })
-  await late.until(() => heard(late).length === 1)
-  t.equal(heard(late)[0]!.uploadOnly, true)
+  const lateWire = await dial(t, made, address, { handshake: { reserved: RESERVED_BYTES.extended } })
+  await lateWire.waitUntil(() => extendedHandshakesOf(lateWire).length === 1)
+  t.equal(extendedHandshakesOf(lateWire)[0]!.uploadOnly, true)
 })

@@ -19,12 +19,12 @@ t.test(
           const block = data.subarray(begin, begin + 16384)
           return encodeMessage({ type: 'piece', index: 0, begin, length: block.length, data: block })
         })
-        wire.raw(Buffer.concat([...blocks, msg(0, [1])])) // a choke with a payload
+        wire.sendBytes(Buffer.concat([...blocks, msg(0, [1])])) // a choke with a payload
       },
     })
     const honest = await scriptedPeer(t, made, {
       interested: async wire => {
-        await (await liar.connection()).gone()
+        await (await liar.connection()).waitForEnd()
         wire.send({ type: 'unchoke' })
       },
     })

@@ -36,7 +36,7 @@ function connect(t: Test, options: Partial<TorrentOptions> = {}) {
   const network = new SimulatedNetwork({ clock, random: generator(1) })
   const host = network.host('10.0.1.1', { latency: 20 })
   const manners = { fast: true, reqq: undefined, queue: 500, pace: 20, shuffled: false, cancels: true }
-  const peer = new ModelPeer(clock, host, made, { ...manners, faults: [], spells: [] }, generator(1))
+  const peer = new ModelPeer(clock, host, made, { ...manners, faults: [], periods: [] }, generator(1))
   const storage = new MemoryStorage(made.content.length)
   const torrent = new Torrent(made.metainfo, {
     clock,
@@ -96,20 +96,20 @@ t.test('pause and close do not reset the connection to a peer that sends', async
     const sending = oddTorrent()
     const errors: Error[] = []
     const peer = await scriptedPeer(t, sending, {
-      greet: wire => {
+      sendGreeting: wire => {
         wire.socket.on('error', error => errors.push(error))
-        wire.greet()
+        wire.sendGreeting()
       },
       request: (block, wire) => {
-        wire.serve(block)
+        wire.sendBlock(block)
         for (let times = 0; times < 100; times++) wire.send({ type: 'keepAlive' })
       },
     })
     const { torrent } = run(t, sending, { peers: [peer.address] })
     const wire = await peer.connection()
-    await wire.seen('request')
+    await wire.waitForMessages('request')
     void torrent[end]()
-    await wire.gone()
+    await wire.waitForEnd()
     t.same(errors, [], end)
   }
 })
@@ -290,7 +290,7 @@ t.test(
     const held = { yes: true }
     const peer = await scriptedPeer(t, odd, {
       request: (block, wire, n) => {
-        if (n < 7 || !held.yes) wire.serve(block) // two pieces and a block
+        if (n < 7 || !held.yes) wire.sendBlock(block) // two pieces and a block
       },
     })
     const { torrent, file } = run(t, odd, { clock, peers: [peer.address] })
@@ -341,15 +341,15 @@ t.test('a connection to a paused torrent is closed, and accepted after the resum
   const odd = oddTorrent()
   const { address, torrent } = await client(t, odd)
   const first = await dial(t, odd, address)
-  await first.unchoked()
+  await first.waitForUnchoke()
   await torrent.pause()
-  await first.gone()
+  await first.waitForEnd()
   const second = await dial(t, odd, address)
-  await second.gone()
+  await second.waitForEnd()
   t.same(second.received, [])
   torrent.resume()
   const third = await dial(t, odd, address)
-  await third.unchoked()
+  await third.waitForUnchoke()
 })
 
 t.test('a paused download requests nothing from its only web seed, and continues', async t => {
@@ -378,8 +378,8 @@ t.test('a magnet link that is paused before its metadata is known fetches it aft
   const silent = { yes: true }
   let ours = 0
   const peer = await scriptedPeer(t, odd, {
-    greet: wire => {
-      wire.shake({ reserved: reservedBytes('extended', 'fast') })
+    sendGreeting: wire => {
+      wire.sendHandshake({ reserved: reservedBytes('extended', 'fast') })
       const payload = encode({ m: { ut_metadata: 9 }, metadata_size: odd.info.length })
       wire.send({ type: 'extended', id: 0, payload }, { type: 'haveAll' })
     },
@@ -400,10 +400,10 @@ t.test('a magnet link that is paused before its metadata is known fetches it aft
   t.teardown(() => torrent.close())
   torrent.start()
   const wire = await peer.connection()
-  await wire.seen('extended', 2)
+  await wire.waitForMessages('extended', 2)
   await torrent.pause()
   t.equal(torrent.state, 'paused')
-  await wire.gone()
+  await wire.waitForEnd()
   await pass(clock, 120_000)
   t.equal(peer.wires.length, 1)
   silent.yes = false

@@ -60,7 +60,7 @@ t.test(
   'without a reader nothing is requested; a reader that reads little requests no more than the window',
   async t => {
     const { film, peers, window } = await served(t, [{}])
-    await peers[0]!.until(() => peers[0]!.wires.some(wire => wire.all('interested').length > 0))
+    await peers[0]!.waitUntil(() => peers[0]!.wires.some(wire => wire.messagesOf('interested').length > 0))
     for (let turns = 0; turns < 20; turns++) await settle()
     t.same(indices(peers), [])
     const iterator = film.stream({ start: 100 * PIECE_LENGTH })[Symbol.asyncIterator]()
@@ -166,7 +166,7 @@ t.test('when the torrent ends during many reads, each reader has all its bytes o
     const { film, torrent } = await served(t, [
       {
         request: (block, wire, n) => {
-          wire.serve(block)
+          wire.sendBlock(block)
           if (n === after) setImmediate(() => torrent.destroy(new Error('gone')))
         },
       },

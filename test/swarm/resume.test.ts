@@ -35,14 +35,14 @@ t.test('only altered pieces are downloaded again', async t => {
 })
 
 t.test('truncated files are completed, and longer files are truncated', async t => {
-  for (const [there, pieces] of [
+  for (const [stored, pieces] of [
     [made.content.subarray(0, 5 * 40960 + 100), [5, 6, 7, 8, 9, 10]],
     [Buffer.concat([made.content, Buffer.alloc(5000, 1)]), []],
     [Buffer.alloc(0), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
   ] as const) {
     const peer = await scriptedPeer(t, made)
     const disk = memoryDisk()
-    await disk.writeFile('/home/odd.bin', there)
+    await disk.writeFile('/home/odd.bin', stored)
     const { torrent, file } = run(t, made, { disk, peers: [peer.address] })
     await torrent.done
     t.same(await file('odd.bin'), made.content)
@@ -131,10 +131,10 @@ t.test('a download to a real directory is repaired after damage', async t => {
   const get = async () => {
     const before = peer.requests.length
     const source = startTorrent(torrent.metainfo, { output, trackers: false, peers: [peer.address] })
-    const heard = log(source)
+    const record = log(source)
     await source.done
     await source.close()
-    t.equal(heard.events.at(-1), 'close')
+    t.equal(record.events.at(-1), 'close')
     return piecesOf(peer.requests.slice(before))
   }
   t.equal((await get()).length, 10)

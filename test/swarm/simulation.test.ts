@@ -311,9 +311,9 @@ t.test('dialling a closed port is refused, and an unknown host is unreachable', 
   t.same([refused.error, refused.events], ['connect ECONNREFUSED', ['error', 'close']])
   t.same([unreachable.error, unreachable.events], ['connect EHOSTUNREACH', ['error', 'close']])
   const { server } = await pair(clock, a, b)
-  const late = dialTo(a, b)
-  const seen = watch(late)
-  late.destroy()
+  const lateSocket = dialTo(a, b)
+  const seen = watch(lateSocket)
+  lateSocket.destroy()
   let accepted = 0
   server.on('connection', () => accepted++)
   server.close()
@@ -383,7 +383,7 @@ t.test('a socket that received the end sends its own end after all of its bytes'
   const a = network.host('10.0.0.1', { latency: 10 })
   const b = network.host('10.0.0.2', { latency: 10, up: 100_000 })
   const { dialled, accepted, server } = await pair(clock, a, b)
-  const [there, here] = [read(accepted), read(dialled)]
+  const [acceptedBytes, dialledBytes] = [read(accepted), read(dialled)]
   accepted.write(Buffer.alloc(200_000))
   let ended = 0
   dialled.end('that is all', () => {
@@ -394,12 +394,12 @@ t.test('a socket that received the end sends its own end after all of its bytes'
     closed = clock.now()
   })
   await clock.run()
-  t.equal(String(Buffer.concat(there.chunks)), 'that is all')
-  t.equal(here.length, 200_000)
+  t.equal(String(Buffer.concat(acceptedBytes.chunks)), 'that is all')
+  t.equal(dialledBytes.length, 200_000)
   t.ok(ended < 100, `${ended}`)
   t.ok(closed > 2000, `${closed}`)
-  t.same(there.events, ['end', 'finish', 'close'])
-  t.same(here.events, ['finish', 'end', 'close'])
+  t.same(acceptedBytes.events, ['end', 'finish', 'close'])
+  t.same(dialledBytes.events, ['finish', 'end', 'close'])
 })
 
 t.test('a cut is silent: nothing arrives, no error is reported, and other hosts continue', async t => {
@@ -439,11 +439,11 @@ t.test('a server gets the given port or a free one, and closes connections beyon
   const { clock, network } = simulate()
   const a = network.host('10.0.0.1')
   const b = network.host('10.0.0.2')
-  const heard: string[] = []
+  const events: string[] = []
   const listen = (name: string, port: number) => {
     const server = b.createServer()
     for (const event of ['listening', 'connection', 'error', 'close']) {
-      server.on(event, () => heard.push(`${name} ${event}`))
+      server.on(event, () => events.push(`${name} ${event}`))
     }
     return server.listen({ port, host: '0.0.0.0' })
   }
@@ -451,14 +451,14 @@ t.test('a server gets the given port or a free one, and closes connections beyon
   const second = listen('second', PEER_PORT)
   const third = listen('third', 0)
   await clock.run()
-  t.same(heard.splice(0), ['first listening', 'second error', 'third listening'])
+  t.same(events.splice(0), ['first listening', 'second error', 'third listening'])
   t.same(first.address(), { address: '0.0.0.0', port: PEER_PORT, family: 'IPv4' })
   t.equal(second.address(), null)
   t.ok((third.address() as net.AddressInfo).port > 1023)
   first.maxConnections = 1
   const seen = [dialTo(a, b), dialTo(a, b)].map(read)
   await clock.run()
-  t.same(heard.splice(0), ['first connection'])
+  t.same(events.splice(0), ['first connection'])
   t.same(
     seen.map(({ events }) => events),
     [['connect'], ['connect', 'end', 'finish', 'close']],
@@ -466,7 +466,7 @@ t.test('a server gets the given port or a free one, and closes connections beyon
   third.close()
   first.close()
   await clock.run()
-  t.same(heard, ['third close'])
+  t.same(events, ['third close'])
   t.throws(() => network.host('10.0.0.2'), /has a host 10\.0\.0\.2 already/)
   t.throws(() => network.host('10.0.0.3', { up: 0 }), /over 0 bytes per second, got 0/)
 })

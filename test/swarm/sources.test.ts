@@ -16,7 +16,7 @@ const secret = makeTorrent({ files: [{ path: 'secret.bin', length: 100_000 }], p
 const none = () => false
 /** The reserved bits of the extension protocol and, if given, of the DHT. */
 const flags = (dht = false) => Buffer.from(`00000000001000${dht ? '01' : '00'}`, 'hex')
-const said = (wire: Wire) => parseExtendedHandshake(wire.all('extended')[0]!.payload)
+const extendedHandshakeOf = (wire: Wire) => parseExtendedHandshake(wire.messagesOf('extended')[0]!.payload)
 /** The id that peers give ut_pex. */
 const THEIR_ID = 77
 
@@ -48,21 +48,26 @@ async function extended(
   { dht = false, port, has = none }: { dht?: boolean; port?: number; has?: () => boolean } = {},
 ) {
   const wire = await dial(t, made, to, { has, handshake: { reserved: flags(dht) } })
-  const about = { client: 'x', reqq: 250, extensions: { ut_pex: THEIR_ID }, ...(port ? { port } : {}) }
-  wire.send({ type: 'extended', id: 0, payload: encodeExtendedHandshake(about) })
-  await wire.seen('extended')
+  const extendedHandshake = {
+    client: 'x',
+    reqq: 250,
+    extensions: { ut_pex: THEIR_ID },
+    ...(port ? { port } : {}),
+  }
+  wire.send({ type: 'extended', id: 0, payload: encodeExtendedHandshake(extendedHandshake) })
+  await wire.waitForMessages('extended')
   return wire
 }
 
 /** Resolves once the client has handled all earlier messages. */
-async function heard(wire: Wire, made: MadeTorrent) {
-  if (wire.all('unchoke').length === 0) await wire.unchoked()
-  await wire.fetch(blocksOf(made, 0)[0]!)
+async function waitUntilHandled(wire: Wire, made: MadeTorrent) {
+  if (wire.messagesOf('unchoke').length === 0) await wire.waitForUnchoke()
+  await wire.fetchBlock(blocksOf(made, 0)[0]!)
 }
 
 /** Returns the received payloads of ut_pex. */
 const exchanged = (wire: Wire) =>
-  wire.all('extended').flatMap(({ id, payload }) => (id === THEIR_ID ? [decodePex(payload)!] : []))
+  wire.messagesOf('extended').flatMap(({ id, payload }) => (id === THEIR_ID ? [decodePex(payload)!] : []))
 const pex = (id: number, added: readonly PeerAddress[]) => {
   const peers = added.map(peer => ({ ...peer, flags: 0 }))
   return { type: 'extended' as const, id, payload: encodePex({ added: peers, dropped: [] }) }
@@ -72,27 +77,27 @@ t.test('with a DHT the handshake has its bit, and peers that support it are sent
   const { dht } = sources()
   const { address } = await client(t, made, { dht })
   const wire = await extended(t, made, address, { dht: true })
-  await wire.seen('port')
-  t.same([...wire.all('handshake')[0]!.reserved], [0, 0, 0, 0, 0, 0x10, 0, 0x05])
-  t.same(wire.all('port'), [{ type: 'port', port: 4444 }])
+  await wire.waitForMessages('port')
+  t.same([...wire.messagesOf('handshake')[0]!.reserved], [0, 0, 0, 0, 0, 0x10, 0, 0x05])
+  t.same(wire.messagesOf('port'), [{ type: 'port', port: 4444 }])
   const other = await extended(t, made, address)
-  await heard(other, made)
-  t.same(other.all('port'), [], 'a peer that does not support it gets no port message')
+  await waitUntilHandled(other, made)
+  t.same(other.messagesOf('port'), [], 'a peer that does not support it gets no port message')
 })
 
 t.test('a DHT that only queries is not announced, and one that starts late is announced then', async t => {
   const { dht } = sources({ readOnly: true })
   const { address, clock } = await client(t, made, { dht })
   const wire = await extended(t, made, address, { dht: true })
-  await heard(wire, made)
+  await waitUntilHandled(wire, made)
   await clock.advance(1000)
-  t.same(wire.all('port'), [])
+  t.same(wire.messagesOf('port'), [])
   Object.assign(dht, { readOnly: false })
   await clock.advance(1000)
-  await wire.seen('port')
+  await wire.waitForMessages('port')
   await clock.advance(1000)
-  await heard(wire, made)
-  t.equal(wire.all('port').length, 1)
+  await waitUntilHandled(wire, made)
+  t.equal(wire.messagesOf('port').length, 1)
 })
 
 t.test('the DHT node of a peer is used once, and not with port 0', async t => {
@@ -100,13 +105,13 @@ t.test('the DHT node of a peer is used once, and not with port 0', async t => {
   const { address } = await client(t, made, { dht })
   const wire = await extended(t, made, address)
   wire.send({ type: 'port', port: 0 }, { type: 'port', port: 5555 }, { type: 'port', port: 5556 })
-  await heard(wire, made)
+  await waitUntilHandled(wire, made)
   t.same(calls, ['lookup', 'add 127.0.0.1:5555'])
   const alone = await client(t, made)
   const to = await extended(t, made, alone.address, { dht: true })
   to.send({ type: 'port', port: 5555 })
-  await heard(to, made)
-  t.same(to.all('port'), [], 'without a DHT nothing comes of it')
+  await waitUntilHandled(to, made)
+  t.same(to.messagesOf('port'), [], 'without a DHT nothing comes of it')
 })
 
 t.test('peers are found by the DHT, on the local network, and through peers', async t => {
@@ -144,14 +149,14 @@ t.test('a private torrent (BEP 27) uses its trackers and no other source', async
   const { address, torrent, clock } = await client(t, secret, { dht, lsd, has: index => index === 0 })
   const wire = await extended(t, secret, address, { dht: true, port: 7000 })
   const other = await extended(t, secret, address, { port: 7001 })
-  t.equal(said(wire).extensions.has('ut_pex'), false)
-  t.equal(wire.all('handshake')[0]!.reserved[7], 0x04)
+  t.equal(extendedHandshakeOf(wire).extensions.has('ut_pex'), false)
+  t.equal(wire.messagesOf('handshake')[0]!.reserved[7], 0x04)
   wire.send({ type: 'port', port: 5555 }, pex(2, [seed.address]), pex(2, [seed.address]))
   ;(lsd as unknown as EventEmitter).emit('peer', secret.metainfo.infoHash, seed.address)
   await clock.advance(100_000)
-  await heard(wire, secret)
-  await heard(other, secret)
-  t.same([...exchanged(wire), ...exchanged(other), ...wire.all('port')], [])
+  await waitUntilHandled(wire, secret)
+  await waitUntilHandled(other, secret)
+  t.same([...exchanged(wire), ...exchanged(other), ...wire.messagesOf('port')], [])
   t.same(calls, [])
   t.equal(seed.wires.length, 0)
   t.equal(torrent.complete, false)
@@ -162,11 +167,11 @@ t.test('with pex off no peers are sent, and received ones are ignored', async t 
   const { address, clock } = await client(t, made, { pex: false, has: index => index === 0 })
   const wire = await extended(t, made, address, { port: 7000 })
   const other = await extended(t, made, address, { port: 7001 })
-  t.equal(said(wire).extensions.has('ut_pex'), false)
+  t.equal(extendedHandshakeOf(wire).extensions.has('ut_pex'), false)
   wire.send(pex(2, [seed.address]))
   await clock.advance(100_000)
-  await heard(wire, made)
-  await heard(other, made)
+  await waitUntilHandled(wire, made)
+  await waitUntilHandled(other, made)
   t.same([...exchanged(wire), ...exchanged(other)], [])
   t.equal(seed.wires.length, 0)
 })
@@ -179,28 +184,28 @@ t.test('peers get once a minute the connected peers, with their ports, and those
   const shy = await extended(t, made, address)
   const other = await extended(t, made, address, { port: 7001 })
   await clock.advance(4_500)
-  await heard(wire, made)
+  await waitUntilHandled(wire, made)
   t.same(exchanged(wire), [], 'not at once: there may be more')
   await clock.advance(1_500)
-  await wire.until(() => exchanged(wire).length > 0)
-  const [news] = exchanged(wire)
+  await wire.waitUntil(() => exchanged(wire).length > 0)
+  const [exchange] = exchanged(wire)
   t.same(
-    news!.added.map(({ port, flags }) => [port, flags]).sort(),
+    exchange!.added.map(({ port, flags }) => [port, flags]).sort(),
     [
       [7001, 0],
       [seed.address.port, PEX_FLAGS.reachable | PEX_FLAGS.seed],
     ].sort(),
     'no peer with an unknown port, and not itself',
   )
-  await shy.until(() => exchanged(shy).length > 0)
+  await shy.waitUntil(() => exchanged(shy).length > 0)
   t.same(exchanged(shy)[0]!.added.length, 3, 'a peer that does not name its port gets addresses, too')
   other.socket.destroy()
-  await other.gone()
+  await other.waitForEnd()
   await clock.advance(58_000)
-  await heard(wire, made)
+  await waitUntilHandled(wire, made)
   t.equal(exchanged(wire).length, 1)
   await clock.advance(2_500)
-  await wire.until(() => exchanged(wire).length > 1)
+  await wire.waitUntil(() => exchanged(wire).length > 1)
   const [, later] = exchanged(wire)
   t.same(later, { added: [], dropped: [{ host: '127.0.0.1', port: 7001 }] })
 })
@@ -211,9 +216,9 @@ t.test('a peer that disables ut_pex is sent no more', async t => {
   await extended(t, made, address, { port: 7001 })
   const off = encodeExtendedHandshake({ client: 'x', reqq: 250, extensions: { ut_pex: 0 } })
   wire.send({ type: 'extended', id: 0, payload: off })
-  await heard(wire, made)
+  await waitUntilHandled(wire, made)
   await clock.advance(100_000)
-  await heard(wire, made)
+  await waitUntilHandled(wire, made)
   t.same(exchanged(wire), [])
 })
 
@@ -222,10 +227,10 @@ t.test('a peer that floods us with addresses is dropped, and its addresses are f
   const wire = await extended(t, made, address)
   const reasons: string[] = []
   torrent.on('disconnected', (_, reason) => reasons.push(reason))
-  const id = said(wire).extensions.get('ut_pex')!
+  const id = extendedHandshakeOf(wire).extensions.get('ut_pex')!
   wire.send(pex(id, []))
   for (let n = 0; n < 10; n++) wire.send(pex(id, [{ host: '127.0.0.1', port: 1 }]))
-  await wire.gone()
+  await wire.waitForEnd()
   t.match(reasons, [/more messages of peer exchange than one a minute/])
   t.notMatch(torrent.reason, /1 peers/)
 })

@@ -24,11 +24,11 @@ async function streamed(t: Test, scripts: PeerScript[], more: StreamOptions = {}
     ...more,
   })
   const source = await reader.torrent
-  const heard = log(source)
-  const said: string[] = []
-  for (const name of ['end', 'error', 'close'] as const) reader.on(name, () => said.push(name))
+  const record = log(source)
+  const readerEvents: string[] = []
+  for (const name of ['end', 'error', 'close'] as const) reader.on(name, () => readerEvents.push(name))
   t.teardown(() => source.close())
-  return { reader, torrent: source, clock, peers, said, ...heard }
+  return { reader, torrent: source, clock, peers, readerEvents, ...record }
 }
 
 /** Reads a stream to its end. Rejects if it fails. */
@@ -44,14 +44,14 @@ const over = (torrent: { once(name: 'close', call: () => void): unknown }) =>
 /** Serves requests in another order. */
 function shuffled(seed: number): PeerScript {
   const random = generator(seed)
-  const owed: (() => void)[] = []
+  const pendingAnswers: (() => void)[] = []
   return {
     request: (block, wire) => {
-      owed.push(() => wire.serve(block))
-      if (owed.length > 1) return
+      pendingAnswers.push(() => wire.sendBlock(block))
+      if (pendingAnswers.length > 1) return
       setImmediate(function serve() {
-        owed.splice(Math.floor(random() * owed.length), 1)[0]?.()
-        if (owed.length > 0) setImmediate(serve)
+        pendingAnswers.splice(Math.floor(random() * pendingAnswers.length), 1)[0]?.()
+        if (pendingAnswers.length > 0) setImmediate(serve)
       })
     },
   }
@@ -153,36 +153,36 @@ t.test('lent chunks have the right bytes if each is released', async t => {
 
 t.test('a reader destroyed at any point closes everything, and never gives an end', async t => {
   for (let at = 0; at < 12; at++) {
-    const { reader, torrent, said, clock, events } = await streamed(t, [{}], { memory: 1 })
+    const { reader, torrent, readerEvents, clock, events } = await streamed(t, [{}], { memory: 1 })
     const closed = over(torrent)
     const iterator = reader[Symbol.asyncIterator]()
     for (let chunk = 0; chunk < at - 1; chunk++) await iterator.next()
     reader.destroy()
     await closed
     if (!reader.destroyed) await new Promise(resolve => reader.once('close', resolve))
-    t.same(said, ['close'], `after ${at}`)
+    t.same(readerEvents, ['close'], `after ${at}`)
     t.equal(clock.pending, 0)
     t.notOk(events.includes('done'))
   }
 })
 
 t.test('a reader destroyed while it waits for a silent peer closes everything', async t => {
-  const { reader, torrent, peers, said } = await streamed(t, [{ request() {} }])
+  const { reader, torrent, peers, readerEvents } = await streamed(t, [{ request() {} }])
   reader.resume()
-  await peers[0]!.until(() => peers[0]!.requests.length > 0)
+  await peers[0]!.waitUntil(() => peers[0]!.requests.length > 0)
   const closed = over(torrent)
   reader.destroy(new Error('enough'))
   await closed
-  t.same(said, ['error', 'close'])
+  t.same(readerEvents, ['error', 'close'])
 })
 
 t.test('a torrent destroyed at any point gives every byte or an error, never a short end', async t => {
   for (let at = 0; at < 30; at += 3) {
     for (const error of [new Error('gone'), undefined]) {
-      const { reader, torrent, said } = await streamed(t, [
+      const { reader, torrent, readerEvents } = await streamed(t, [
         {
           request: (block, wire, n) => {
-            wire.serve(block)
+            wire.sendBlock(block)
             if (n === at) setImmediate(() => torrent.destroy(error))
           },
         },
@@ -190,7 +190,7 @@ t.test('a torrent destroyed at any point gives every byte or an error, never a s
       const outcome = await all(reader).catch((error: unknown) => error)
       if (!Buffer.isBuffer(outcome)) {
         t.match(outcome, error ?? { code: 'ERR_ABORTED' })
-        t.notOk(said.includes('end'))
+        t.notOk(readerEvents.includes('end'))
       } else t.same(outcome, made.content)
       await torrent.close()
     }
@@ -200,12 +200,14 @@ t.test('a torrent destroyed at any point gives every byte or an error, never a s
 t.test('an aborted signal ends the stream and the torrent with its reason', async t => {
   const control = new AbortController()
   const reason = new Error('by signal')
-  const { reader, torrent, said, events } = await streamed(t, [{ request() {} }], { signal: control.signal })
+  const { reader, torrent, readerEvents, events } = await streamed(t, [{ request() {} }], {
+    signal: control.signal,
+  })
   const closed = over(torrent)
   torrent.once('connected', () => control.abort(reason))
   await t.rejects(all(reader), reason)
   await closed
-  t.same(said, ['error', 'close'])
+  t.same(readerEvents, ['error', 'close'])
   t.equal(events.at(-1), 'close')
 })
 

@@ -20,17 +20,17 @@ const BLOCK_COUNT = 64 + 64 + 3
 const nameOf = ({ index, begin }: BlockRef) => `${index}:${begin / BLOCK_LENGTH}`
 
 /** Starts a peer that sends `count` blocks and then no more, and records the sent blocks. */
-async function giving(t: Test, count: number, change?: (data: Buffer) => Buffer) {
-  const given: string[] = []
+async function partialPeer(t: Test, count: number, change?: (data: Buffer) => Buffer) {
+  const sentBlocks: string[] = []
   const script: PeerScript = {
     request: (block, wire, n) => {
       if (n >= count) return
-      given.push(nameOf(block))
-      wire.serve(block, change)
+      sentBlocks.push(nameOf(block))
+      wire.sendBlock(block, change)
     },
   }
   const peer = await scriptedPeer(t, made, script)
-  return { given, peer }
+  return { sentBlocks, peer }
 }
 
 /** Runs a download until the peer has sent its blocks. A timeout or a close ends it. */
@@ -40,7 +40,7 @@ async function interrupted(
   count: number,
   { end = 'close', change }: { end?: 'close' | 'timeout'; change?: (data: Buffer) => Buffer } = {},
 ) {
-  const { given, peer } = await giving(t, count, change)
+  const { sentBlocks, peer } = await partialPeer(t, count, change)
   const clock = new VirtualClock()
   const timeout = 60_000
   const { torrent } = run(t, made, {
@@ -62,7 +62,7 @@ async function interrupted(
     }
   await torrent.close()
   await ended
-  return given
+  return sentBlocks
 }
 
 for (const end of ['close', 'timeout'] as const) {
@@ -70,10 +70,10 @@ for (const end of ['close', 'timeout'] as const) {
     `a download from a slow seed that is ended by ${end} three times downloads no block twice`,
     async t => {
       const disk = memoryDisk()
-      const given: string[] = []
-      for (const count of [10, 31, 47]) given.push(...(await interrupted(t, disk, count, { end })))
-      t.equal(given.length, 88)
-      const { given: last, peer } = await giving(t, BLOCK_COUNT)
+      const sentBlocks: string[] = []
+      for (const count of [10, 31, 47]) sentBlocks.push(...(await interrupted(t, disk, count, { end })))
+      t.equal(sentBlocks.length, 88)
+      const { sentBlocks: last, peer } = await partialPeer(t, BLOCK_COUNT)
       const { torrent, file } = run(t, made, {
         disk,
         record: RECORD_PATH,
@@ -82,7 +82,7 @@ for (const end of ['close', 'timeout'] as const) {
       })
       await torrent.done
       t.equal(last.length, BLOCK_COUNT - 88)
-      t.equal(new Set([...given, ...last]).size, BLOCK_COUNT)
+      t.equal(new Set([...sentBlocks, ...last]).size, BLOCK_COUNT)
       t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
       t.ok((await file('d/b'))!.equals(made.content.subarray(MiB + 5000)))
       t.equal(torrent.progress.downloaded, made.content.length - 88 * BLOCK_LENGTH)
@@ -98,7 +98,7 @@ for (const end of ['close', 'timeout'] as const) {
 t.test('of a piece that lacks one block, only that block is downloaded', async t => {
   const disk = memoryDisk()
   await interrupted(t, disk, 63)
-  const { given, peer } = await giving(t, 1)
+  const { sentBlocks, peer } = await partialPeer(t, 1)
   const { torrent, verified } = run(t, made, {
     disk,
     record: RECORD_PATH,
@@ -106,7 +106,7 @@ t.test('of a piece that lacks one block, only that block is downloaded', async t
     sequential: true,
   })
   while (verified.length === 0) await settle()
-  t.same(given, ['0:63'])
+  t.same(sentBlocks, ['0:63'])
   t.same(verified, [0])
   await torrent.close()
 })
@@ -114,7 +114,7 @@ t.test('of a piece that lacks one block, only that block is downloaded', async t
 t.test('when kept blocks are wrong, the piece is downloaded whole and no peer is blamed', async t => {
   const disk = memoryDisk()
   await interrupted(t, disk, 20, { change: wrong })
-  const { given, peer } = await giving(t, Number.POSITIVE_INFINITY)
+  const { sentBlocks, peer } = await partialPeer(t, Number.POSITIVE_INFINITY)
   const { torrent, file, warnings, disconnected } = run(t, made, {
     ...{ disk, record: RECORD_PATH, sequential: true },
     peers: [peer.address],
@@ -122,7 +122,7 @@ t.test('when kept blocks are wrong, the piece is downloaded whole and no peer is
   await torrent.done
   t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
   t.ok((await file('d/b'))!.equals(made.content.subarray(MiB + 5000)))
-  t.equal(given.length, BLOCK_COUNT - 20 + 64, 'what was kept first, then all of the piece')
+  t.equal(sentBlocks.length, BLOCK_COUNT - 20 + 64, 'what was kept first, then all of the piece')
   t.same(warnings, [])
   t.same(disconnected, [])
 })
@@ -131,7 +131,7 @@ t.test('a piece in a file that was replaced is downloaded whole', async t => {
   const disk = memoryDisk()
   await interrupted(t, disk, 20)
   await disk.writeFile('/home/d/a', Buffer.alloc(MiB, 3))
-  const { peer } = await giving(t, Number.POSITIVE_INFINITY)
+  const { peer } = await partialPeer(t, Number.POSITIVE_INFINITY)
   const { torrent, file, warnings } = run(t, made, { disk, record: RECORD_PATH, peers: [peer.address] })
   await torrent.done
   t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
@@ -142,7 +142,7 @@ t.test('of a piece in a truncated file, only the missing blocks are downloaded',
   const disk = memoryDisk()
   await interrupted(t, disk, 20)
   await disk.writeFile('/home/d/a', made.content.subarray(0, 10 * BLOCK_LENGTH + 77))
-  const { given, peer } = await giving(t, Number.POSITIVE_INFINITY)
+  const { sentBlocks, peer } = await partialPeer(t, Number.POSITIVE_INFINITY)
   const { torrent, file } = run(t, made, {
     disk,
     record: RECORD_PATH,
@@ -151,13 +151,13 @@ t.test('of a piece in a truncated file, only the missing blocks are downloaded',
   })
   await torrent.done
   t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
-  t.equal(given.length, BLOCK_COUNT - 10)
+  t.equal(sentBlocks.length, BLOCK_COUNT - 10)
 })
 
 t.test('a kill loses no more than the blocks since the last record', async t => {
   const disk = memoryDisk()
   const clock = new VirtualClock()
-  const { peer } = await giving(t, 20)
+  const { peer } = await partialPeer(t, 20)
   const { torrent } = run(t, made, {
     disk,
     clock,
@@ -174,16 +174,16 @@ t.test('a kill loses no more than the blocks since the last record', async t => 
   for (const path of [RECORD_PATH, '/home/d/a'])
     await killed.writeFile(path, (await disk.readFile(path)) as Uint8Array)
   await torrent.close()
-  const { given, peer: other } = await giving(t, Number.POSITIVE_INFINITY)
+  const { sentBlocks, peer: other } = await partialPeer(t, Number.POSITIVE_INFINITY)
   const next = run(t, made, { disk: killed, record: RECORD_PATH, peers: [other.address], sequential: true })
   await next.torrent.done
-  t.equal(given.length, BLOCK_COUNT - 20)
+  t.equal(sentBlocks.length, BLOCK_COUNT - 20)
 })
 
 t.test('of a boundary piece nothing is kept for a file that is not selected', async t => {
   const disk = memoryDisk()
   const select = (index: number) => index === 0
-  const { given: before, peer: first } = await giving(t, 66)
+  const { sentBlocks: before, peer: first } = await partialPeer(t, 66)
   const clock = new VirtualClock()
   const one = run(t, made, {
     disk,
@@ -195,13 +195,13 @@ t.test('of a boundary piece nothing is kept for a file that is not selected', as
   })
   while (one.torrent.progress.downloaded < 66 * BLOCK_LENGTH) await settle()
   await one.torrent.close()
-  const { given, peer } = await giving(t, Number.POSITIVE_INFINITY)
+  const { sentBlocks, peer } = await partialPeer(t, Number.POSITIVE_INFINITY)
   const two = run(t, made, { disk, record: RECORD_PATH, peers: [peer.address], sequential: true, select })
   await two.torrent.done
   t.ok((await two.file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
   t.equal(await two.file('d/b'), undefined)
   t.equal(before.length, 66)
-  t.equal(given.length, 64, 'the first block of the second piece is in both files')
+  t.equal(sentBlocks.length, 64, 'the first block of the second piece is in both files')
 })
 
 t.test('on demand, blocks of a piece that its reader left are not downloaded again', async t => {
@@ -211,7 +211,7 @@ t.test('on demand, blocks of a piece that its reader left are not downloaded aga
   const peer = await scriptedPeer(t, made, {
     request: (block, wire, n) => {
       asked.push(nameOf(block))
-      if (n < 5 || block.index > 0 || !holds) wire.serve(block)
+      if (n < 5 || block.index > 0 || !holds) wire.sendBlock(block)
     },
   })
   const { torrent } = run(t, made, { disk, peers: [peer.address], onDemand: true, share: true })

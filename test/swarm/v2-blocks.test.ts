@@ -55,8 +55,8 @@ t.test('from a single seed, only the wrong block is downloaded again', async t =
   let lies = 0
   const seed = await peer(t, {
     request: (block, wire) => {
-      if (placeOf(block) === '1/5' && lies++ === 0) wire.serve(block, wrong)
-      else wire.serve(block)
+      if (placeOf(block) === '1/5' && lies++ === 0) wire.sendBlock(block, wrong)
+      else wire.sendBlock(block)
     },
   })
   const { torrent: leech, file, disconnected } = run(t, torrent, { peers: [seed.address] })
@@ -74,7 +74,7 @@ t.test('from a single seed, only the wrong block is downloaded again', async t =
 })
 
 t.test('of two peers, the one that lies is banned, and the blocks of the other are kept', async t => {
-  const liar = await peer(t, { request: (block, wire) => wire.serve(block, wrong) })
+  const liar = await peer(t, { request: (block, wire) => wire.sendBlock(block, wrong) })
   const honest = await peer(t)
   const peers = [liar.address, honest.address]
   const { torrent: leech, file } = run(t, torrent, { peers })
@@ -93,8 +93,8 @@ t.test('without peers that send hashes, a wrong piece is downloaded again at onc
   let lies = 0
   const seed = await scriptedPeer(t, torrent, {
     request: (block, wire) => {
-      if (placeOf(block) === '1/5' && lies++ === 0) wire.serve(block, wrong)
-      else wire.serve(block)
+      if (placeOf(block) === '1/5' && lies++ === 0) wire.sendBlock(block, wrong)
+      else wire.sendBlock(block)
     },
     message: (message, wire) => {
       if (message.type === 'hashRequest') wire.send({ ...message, type: 'hashReject' })
@@ -110,8 +110,8 @@ t.test('a reader gets the blocks of a piece before the piece is complete, also a
   const held: (() => void)[] = []
   const hold = (block: BlockRef, wire: Wire) => {
     // the last blocks of the piece after its first, in the order of the reader
-    if (['0/15', '2/2'].includes(placeOf(block))) held.push(() => wire.serve(block))
-    else wire.serve(block)
+    if (['0/15', '2/2'].includes(placeOf(block))) held.push(() => wire.sendBlock(block))
+    else wire.sendBlock(block)
   }
   const seed = await peer(t, { request: hold })
   const { torrent: leech } = run(t, torrent, { peers: [seed.address], onDemand: true })

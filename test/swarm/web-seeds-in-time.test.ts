@@ -184,12 +184,12 @@ t.test('whatever two servers do at random, the result is right', async t => {
     const chance = generator(seed)
     const site: Site = ({ signal, right, bytes }) => {
       const { headers } = right
-      const dice = chance()
-      if (dice < 0.1) return never(signal)
-      if (dice < 0.2) return reply(500)
-      if (dice < 0.3) return Promise.reject(new Error('reset'))
-      if (dice < 0.5) return reply(206, headers, randomCuts(bytes.subarray(0, chance() * bytes.length), seed))
-      if (dice < 0.53) return reply(206, headers, [Buffer.alloc(bytes.length)])
+      const roll = chance()
+      if (roll < 0.1) return never(signal)
+      if (roll < 0.2) return reply(500)
+      if (roll < 0.3) return Promise.reject(new Error('reset'))
+      if (roll < 0.5) return reply(206, headers, randomCuts(bytes.subarray(0, chance() * bytes.length), seed))
+      if (roll < 0.53) return reply(206, headers, [Buffer.alloc(bytes.length)])
       return reply(206, headers, randomCuts(bytes, seed))
     }
     const run = start(t, { 'a.example': site, 'b.example': site, 'c.example': site })

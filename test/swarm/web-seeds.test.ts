@@ -35,8 +35,8 @@ t.test('a download from a web seed alone gets the right bytes over kept connecti
   const made = single()
   const server = await webServer(t, made)
   const { torrent, file, warnings } = run(t, seededBy(made, `${server.origin}/`))
-  const heard: unknown[] = []
-  torrent.on('webSeed', (...event) => heard.push(event))
+  const events: unknown[] = []
+  torrent.on('webSeed', (...event) => events.push(event))
   await torrent.done
   t.same(await file(QUOTED_NAME), made.content)
   t.same(new Set(server.requests.map(({ target }) => target)), new Set(['/abc%27abc']))
@@ -46,7 +46,7 @@ t.test('a download from a web seed alone gets the right bytes over kept connecti
   t.match(torrent.progress, { webSeeds: 1, peers: 0, downloaded: made.content.length, wasted: 0 })
   t.same(torrent.contributionsTo(0), [{ address: `${server.origin}/`, bytes: made.content.length }])
   await torrent.close()
-  t.same(heard, [
+  t.same(events, [
     [`${server.origin}/`, 'connected'],
     [`${server.origin}/`, 'disconnected', 'no longer needed'],
   ])

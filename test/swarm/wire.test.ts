@@ -20,15 +20,17 @@ const FIRST_BYTES = 4
 t.test('a peer that answers with another info-hash is dropped, and never counted as a peer', async t => {
   const handshake = { infoHash: Buffer.alloc(20, 7) }
   const { wire, events, warnings, torrent } = await against(t, { handshake })
-  await wire.gone()
+  await wire.waitForEnd()
   await torrent.close()
   t.same(events, ['started', 'warning', 'close'])
   t.match(warnings[0], /^127\.0\.0\.1:\d+: answered for another torrent, 0707/)
 })
 
 t.test('a peer that does not speak BitTorrent is dropped, with its first bytes in the warning', async t => {
-  const { wire, warnings } = await against(t, { greet: wire => wire.raw(Buffer.alloc(68, 'HTTP/1.1 400 ')) })
-  await wire.gone()
+  const { wire, warnings } = await against(t, {
+    sendGreeting: wire => wire.sendBytes(Buffer.alloc(68, 'HTTP/1.1 400 ')),
+  })
+  await wire.waitForEnd()
   t.match(warnings[0], /not a BitTorrent handshake: it begins with "HTTP/)
 })
 
@@ -38,35 +40,35 @@ t.test('an end within the handshake ends the connection and nothing else', async
   const peers = await Promise.all(
     lengths.map(length =>
       scriptedPeer(t, made, {
-        greet: wire => {
+        sendGreeting: wire => {
           wire.socket.end(Buffer.alloc(length, '\x13BitTorrent protocol\0\0\0\0\0\0\0\0'))
         },
       }),
     ),
   )
   const { torrent, events, warnings } = run(t, made, { clock, peers: peers.map(({ address }) => address) })
-  for (const peer of peers) await (await peer.connection()).gone()
+  for (const peer of peers) await (await peer.connection()).waitForEnd()
   await torrent.close()
   t.same(events, ['started', 'close'])
   t.same(warnings, [])
 })
 
 t.test('a peer that sends no handshake is given up after ten seconds', async t => {
-  const { wire, clock, warnings } = await against(t, { greet() {} })
+  const { wire, clock, warnings } = await against(t, { sendGreeting() {} })
   await clock.advance(9900)
   t.same(warnings, [])
   await clock.advance(600)
-  await wire.gone()
+  await wire.waitForEnd()
   t.match(warnings[0], 'no handshake within 10 s')
 })
 
 t.test('single bytes of a handshake do not extend that time', async t => {
-  const { wire, clock, warnings } = await against(t, { greet() {} })
+  const { wire, clock, warnings } = await against(t, { sendGreeting() {} })
   for (const byte of '\x13BitTorren') {
-    wire.raw(Buffer.from(byte, 'latin1'))
+    wire.sendBytes(Buffer.from(byte, 'latin1'))
     await clock.advance(1050)
   }
-  await wire.gone()
+  await wire.waitForEnd()
   t.match(warnings[0], 'no handshake within 10 s')
   t.ok(clock.now() < 11_000)
 })
@@ -75,12 +77,12 @@ t.test('a keep-alive is sent within two minutes, and a silent peer is dropped af
   const { wire, clock, disconnected, torrent } = await against(t, { has: () => false })
   if (torrent.progress.peers === 0) await new Promise(resolve => torrent.once('connected', resolve))
   await clock.advance(99_000)
-  t.same(wire.all('keepAlive'), [])
+  t.same(wire.messagesOf('keepAlive'), [])
   await clock.advance(2000)
-  await wire.seen('keepAlive')
+  await wire.waitForMessages('keepAlive')
   t.equal(wire.closed, false)
   await clock.advance(30_000)
-  await wire.gone()
+  await wire.waitForEnd()
   t.match(disconnected, [/silent for 130 s/])
 })
 
@@ -92,17 +94,17 @@ t.test('keep-alives keep a connection open', async t => {
     await clock.advance(60_000)
   }
   t.equal(wire.closed, false)
-  t.equal(wire.all('keepAlive').length, 5)
+  t.equal(wire.messagesOf('keepAlive').length, 5)
 })
 
 t.test('a connection to ourselves is dropped, and the address never dialled again', async t => {
   const { peer, clock, warnings, events } = await against(t, {
-    greet() {},
+    sendGreeting() {},
     message: (message, wire) => {
-      if (message.type === 'handshake') wire.shake({ peerId: message.peerId })
+      if (message.type === 'handshake') wire.sendHandshake({ peerId: message.peerId })
     },
   })
-  await (await peer.connection()).gone()
+  await (await peer.connection()).waitForEnd()
   await clock.advance(3_600_000)
   t.equal(peer.wires.length, 1)
   t.same(warnings, [], 'that is nothing to warn of')
@@ -118,9 +120,9 @@ t.test(
       [1, 2].map(() => scriptedPeer(t, made, { handshake: { peerId }, request() {} })),
     )
     const { torrent, events } = run(t, made, { clock, peers: peers.map(({ address }) => address) })
-    await Promise.race(peers.map(async peer => (await peer.connection()).gone()))
+    await Promise.race(peers.map(async peer => (await peer.connection()).waitForEnd()))
     await clock.advance(3_600)
-    await Promise.race(peers.map(async peer => (await peer.connection(2)).gone()))
+    await Promise.race(peers.map(async peer => (await peer.connection(2)).waitForEnd()))
     await clock.advance(100_000)
     t.equal(torrent.progress.peers, 1)
     t.equal(events.filter(name => name === 'connected').length, 1)
@@ -134,10 +136,10 @@ t.test(
     const { wire, torrent, file } = await against(t, { handshake: { reserved: Buffer.alloc(8, 0xff) } })
     await torrent.done
     t.same(await file('odd.bin'), made.content)
-    const [handshake] = wire.all('handshake')
+    const [handshake] = wire.messagesOf('handshake')
     t.same([...handshake!.reserved], [0, 0, 0, 0, 0, 0x10, 0, 0x04])
-    t.equal(wire.all('extended').length, 1)
-    t.equal(wire.all('haveNone').length, 1)
+    t.equal(wire.messagesOf('extended').length, 1)
+    t.equal(wire.messagesOf('haveNone').length, 1)
   },
 )
 
@@ -145,7 +147,7 @@ t.test(
   'without extensions we send only messages of BEP 3, and request nothing before the unchoke',
   async t => {
     const { wire, torrent } = await against(t, { interested() {} })
-    await wire.seen('interested')
+    await wire.waitForMessages('interested')
     wire.send({ type: 'keepAlive' }, { type: 'choke' }, { type: 'have', index: 0 })
     await new Promise(resolve => setImmediate(resolve))
     t.same(
@@ -162,39 +164,39 @@ t.test('an invalid length ends the connection before its bytes come', async t =>
     const head = Buffer.alloc(5, 5)
     head.writeUInt32BE(length)
     const { wire, warnings } = await against(t, {
-      greet: wire => {
-        wire.greet()
-        wire.raw(head)
+      sendGreeting: wire => {
+        wire.sendGreeting()
+        wire.sendBytes(head)
       },
     })
-    await wire.gone()
+    await wire.waitForEnd()
     t.match(warnings[0], `message 5 of ${length} bytes`)
   }
 })
 
 t.test('interested is sent once, and not interested when the peer has nothing more for us', async t => {
   const { wire, torrent } = await against(t, { has: index => index < 10 }, { honest: 0 })
-  await wire.seen('notInterested')
-  t.equal(wire.all('interested').length, 1)
+  await wire.waitForMessages('notInterested')
+  t.equal(wire.messagesOf('interested').length, 1)
   wire.send({ type: 'have', index: 10 })
   await torrent.done
-  await wire.seen('notInterested', 2)
-  t.equal(wire.all('interested').length, 2)
+  await wire.waitForMessages('notInterested', 2)
+  t.equal(wire.messagesOf('interested').length, 2)
 })
 
 t.test('a peer without any piece that we lack is sent haves and no interest', async t => {
   const { wire, torrent } = await against(t, { has: () => false }, { honest: 1 })
   await torrent.done
-  await wire.seen('have', 11)
+  await wire.waitForMessages('have', 11)
   await torrent.close()
-  await wire.gone()
+  await wire.waitForEnd()
   t.same(wire.types, ['handshake', ...Array(11).fill('have')])
 })
 
 t.test('requests that a choke discards are sent again after the unchoke', async t => {
   const { wire, torrent, peer, file } = await against(t, {
     request: (block, wire, n) => {
-      if (n >= FIRST_BYTES) wire.serve(block)
+      if (n >= FIRST_BYTES) wire.sendBlock(block)
       else if (n === FIRST_BYTES - 1) wire.send({ type: 'choke' }, { type: 'unchoke' })
     },
   })
@@ -219,7 +221,7 @@ t.test('the requests of a choked peer go to another one at once', async t => {
 t.test('a thousand chokes and unchokes cause no error', async t => {
   const { torrent, file } = await against(t, {
     request: (block, wire, n) => {
-      if (n >= 1000 * FIRST_BYTES) wire.serve(block)
+      if (n >= 1000 * FIRST_BYTES) wire.sendBlock(block)
       else if (n % FIRST_BYTES === FIRST_BYTES - 1) wire.send({ type: 'choke' }, { type: 'unchoke' })
     },
   })
@@ -251,12 +253,12 @@ t.test('a bitfield of a wrong length or with spare bits ends the connection', as
     [bits(0xff, 0xf0), /spare bits/],
   ] as const) {
     const { wire, disconnected, warnings } = await against(t, {
-      greet: wire => {
-        wire.shake()
+      sendGreeting: wire => {
+        wire.sendHandshake()
         wire.send(message)
       },
     })
-    await wire.gone()
+    await wire.waitForEnd()
     t.match(disconnected, [reason])
     t.match(warnings, [reason])
   }
@@ -264,8 +266,8 @@ t.test('a bitfield of a wrong length or with spare bits ends the connection', as
 
 t.test('the last of several growing bitfields counts', async t => {
   const { torrent, file, wire } = await against(t, {
-    greet: wire => {
-      wire.shake()
+    sendGreeting: wire => {
+      wire.sendHandshake()
       wire.send(bits(0x80, 0), bits(0xf0, 0), bits(0, 0), bits(0xff, 0xe0))
     },
   })
@@ -276,8 +278,8 @@ t.test('the last of several growing bitfields counts', async t => {
 
 t.test('haves are enough without a bitfield, and duplicates count once', async t => {
   const { torrent, file, peer } = await against(t, {
-    greet: wire => {
-      wire.shake()
+    sendGreeting: wire => {
+      wire.sendHandshake()
       wire.send({ type: 'unchoke' })
       for (const index of [3, 3, 10, 0, 1, 2, 4, 5, 6, 7, 8, 9, 9, 9]) wire.send({ type: 'have', index })
     },
@@ -290,12 +292,12 @@ t.test('haves are enough without a bitfield, and duplicates count once', async t
 t.test('an invalid have ends the connection', async t => {
   for (const index of [11, 0x7fffffff, 0xffffffff]) {
     const { wire, warnings } = await against(t, {
-      greet: wire => {
-        wire.greet()
+      sendGreeting: wire => {
+        wire.sendGreeting()
         wire.send({ type: 'have', index })
       },
     })
-    await wire.gone()
+    await wire.waitForEnd()
     t.match(warnings[0], `have ${index} of a torrent of 11 pieces`)
   }
 })
@@ -310,24 +312,24 @@ t.test('while we have nothing, requests get no data, and the download continues'
   })
   await torrent.done
   t.same(await file('odd.bin'), made.content)
-  t.same(wire.all('piece'), [])
+  t.same(wire.messagesOf('piece'), [])
   t.equal(wire.closed, false)
 })
 
 t.test('no more requests are in flight than the peer accepts', async t => {
-  let owed = 0
+  let pending = 0
   let most = 0
   const { torrent, file } = await against(t, {
-    greet: wire => {
-      wire.shake({ reserved: Uint8Array.from([0, 0, 0, 0, 0, 0x10, 0, 0]) })
+    sendGreeting: wire => {
+      wire.sendHandshake({ reserved: Uint8Array.from([0, 0, 0, 0, 0, 0x10, 0, 0]) })
       wire.send({ type: 'extended', id: 0, payload: Buffer.from('d4:reqqi3e1:v4:liare') })
       wire.send(bits(0xff, 0xe0))
     },
     request: (block, wire) => {
-      most = Math.max(most, ++owed)
+      most = Math.max(most, ++pending)
       setImmediate(() => {
-        owed--
-        wire.serve(block)
+        pending--
+        wire.sendBlock(block)
       })
     },
   })
@@ -339,8 +341,8 @@ t.test('no more requests are in flight than the peer accepts', async t => {
 t.test('an invalid extended handshake is ignored', async t => {
   for (const payload of ['', 'x', 'd', 'le', 'd1:v3:\xff\xff\xff4:reqqi-1ee', 'i'.padEnd(1000, '9')]) {
     const { torrent, file } = await against(t, {
-      greet: wire => {
-        wire.shake({ reserved: Uint8Array.from([0, 0, 0, 0, 0, 0x10, 0, 0]) })
+      sendGreeting: wire => {
+        wire.sendHandshake({ reserved: Uint8Array.from([0, 0, 0, 0, 0, 0x10, 0, 0]) })
         wire.send({ type: 'extended', id: 0, payload: Buffer.from(payload, 'latin1') })
         wire.send(bits(0xff, 0xe0))
       },
@@ -351,9 +353,9 @@ t.test('an invalid extended handshake is ignored', async t => {
 })
 
 t.test('a peer that closes each connection is dialled less and less often', async t => {
-  const { peer, clock, torrent } = await against(t, { greet: wire => wire.socket.end() })
+  const { peer, clock, torrent } = await against(t, { sendGreeting: wire => wire.socket.end() })
   for (let minutes = 0; minutes < 60; minutes++) {
-    for (const wire of peer.wires) await wire.gone()
+    for (const wire of peer.wires) await wire.waitForEnd()
     await clock.advance(60_000)
   }
   t.ok(peer.wires.length > 5 && peer.wires.length < 20, `${peer.wires.length} connections in an hour`)
@@ -365,9 +367,9 @@ t.test('a hundred thousand equal haves use no memory and delay nothing', async t
   const { torrent, file } = await against(
     t,
     {
-      greet: wire => {
-        wire.greet({ has: () => false })
-        wire.raw(Buffer.alloc(900_000, Buffer.from('000000050400000003', 'hex')))
+      sendGreeting: wire => {
+        wire.sendGreeting({ has: () => false })
+        wire.sendBytes(Buffer.alloc(900_000, Buffer.from('000000050400000003', 'hex')))
       },
     },
     { honest: 1 },
@@ -378,14 +380,14 @@ t.test('a hundred thousand equal haves use no memory and delay nothing', async t
 
 t.test('a reset at any stage ends that connection and nothing else', async t => {
   const resets: PeerScript[] = [
-    { greet: wire => wire.socket.resetAndDestroy() },
+    { sendGreeting: wire => wire.socket.resetAndDestroy() },
     { message: (message, wire) => message.type === 'handshake' && wire.socket.resetAndDestroy() },
     { interested: wire => wire.socket.resetAndDestroy() },
     { request: (_, wire) => wire.socket.resetAndDestroy() },
     {
       request: (block, wire) => {
-        wire.raw(Buffer.from('0000400907', 'hex'))
-        wire.raw(Buffer.alloc(4 + 4 + 100, block.index))
+        wire.sendBytes(Buffer.from('0000400907', 'hex'))
+        wire.sendBytes(Buffer.alloc(4 + 4 + 100, block.index))
         wire.socket.resetAndDestroy()
       },
     },
@@ -408,7 +410,9 @@ t.test('a refused connection is one warning for each attempt', async t => {
 })
 
 t.test('at most 32 connections wait for a handshake, and at most maxPeers are open', async t => {
-  const silent = await Promise.all(Array.from({ length: 40 }, () => scriptedPeer(t, made, { greet() {} })))
+  const silent = await Promise.all(
+    Array.from({ length: 40 }, () => scriptedPeer(t, made, { sendGreeting() {} })),
+  )
   const clock = new VirtualClock()
   const { torrent } = run(t, made, { peers: silent.map(({ address }) => address), clock })
   await Promise.all(silent.slice(0, 32).map(peer => peer.connection()))

@@ -57,5 +57,5 @@ export async function fetchWithAria2(
     content.torrent,
   ])
   const [code] = await once(leech.child, 'close')
-  return code === 0 ? '' : `exit ${code}: ${leech.said()}`
+  return code === 0 ? '' : `exit ${code}: ${leech.output()}`
 }

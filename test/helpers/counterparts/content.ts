@@ -56,8 +56,8 @@ export function oddFiles(dir: string, size: number) {
 
 /** The size of the content of tests, in bytes. TSDL_INTEROP_SIZE=1073741824 is for a run by hand. */
 export function interopSize(most = Number.POSITIVE_INFINITY) {
-  const { TSDL_INTEROP_SIZE: given } = process.env
-  return given ? Number(given) : Math.min(32 << 20, most)
+  const { TSDL_INTEROP_SIZE: size } = process.env
+  return size ? Number(size) : Math.min(32 << 20, most)
 }
 
 function makeContent(

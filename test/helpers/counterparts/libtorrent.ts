@@ -56,5 +56,5 @@ export async function fetchWithLibtorrent(
     ...(policy ? [policy] : []),
   ])
   const [code] = await once(leech.child, 'close')
-  return code === 0 ? '' : `exit ${code}: ${leech.said()}`
+  return code === 0 ? '' : `exit ${code}: ${leech.output()}`
 }

@@ -23,7 +23,7 @@ export async function startOpentracker(t: Test, infoHashes: readonly Uint8Array[
   const deadline = Date.now() + 10_000
   while (!(await answers(port))) {
     if (tracker.child.exitCode !== null || Date.now() > deadline)
-      throw new Error(`opentracker does not answer: ${tracker.said()}`)
+      throw new Error(`opentracker does not answer: ${tracker.output()}`)
     await delay(20)
   }
   return `127.0.0.1:${port}`

@@ -33,8 +33,8 @@ export async function ownNetwork(t: Test): Promise<readonly string[]> {
     '-c',
     `${PREPARE_COMMANDS} && echo there && exec cat`,
   ])
-  while (!holder.said().includes('there')) {
-    if (holder.child.exitCode !== null) throw new Error(`no network: ${holder.said()}`)
+  while (!holder.output().includes('there')) {
+    if (holder.child.exitCode !== null) throw new Error(`no network: ${holder.output()}`)
     await once(holder.child.stdout!, 'data')
   }
   return ['nsenter', `--target=${holder.child.pid}`, '--net', '--user', '--preserve-credentials']

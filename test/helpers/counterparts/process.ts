@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 /** A program that was started for a test, and its output. */
 export interface Running {
   readonly child: ChildProcess
-  said(): string
+  output(): string
 }
 
 // The kernel ends the program when the test is killed, which no handler in the test could do.
@@ -18,16 +18,16 @@ const leash = spawnSync('setpriv', ['--version']).status === 0 ? ['setpriv', '--
 export function startProgram(t: Test, command: readonly string[]): Running {
   const [program = '', ...args] = [...leash, ...command]
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (said += chunk))
-  child.on('error', error => (said += error.message))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (output += chunk))
+  child.on('error', error => (output += error.message))
   t.teardown(async () => {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, 'exit')
+    const exited = once(child, 'exit')
     child.kill('SIGKILL')
-    await gone
+    await exited
   })
-  return { child, said: () => said }
+  return { child, output: () => output }
 }
 
 /** Creates a folder that is removed at the end of `t`. */

@@ -26,8 +26,8 @@ export async function ready(seed: Running, port: number, content: Content) {
   const deadline = Date.now() + READY_MS
   while (!(await hasEverything(port, content))) {
     const { exitCode, pid } = seed.child
-    if (exitCode !== null || pid === undefined) throw new Error(`it ended: ${seed.said()}`)
-    if (Date.now() > deadline) throw new Error(`it has not everything after ${READY_MS} ms: ${seed.said()}`)
+    if (exitCode !== null || pid === undefined) throw new Error(`it ended: ${seed.output()}`)
+    if (Date.now() > deadline) throw new Error(`it has not everything after ${READY_MS} ms: ${seed.output()}`)
     await delay(50)
   }
   return `127.0.0.1:${port}`
@@ -41,14 +41,14 @@ export async function listens(seed: Running, port: number) {
   const deadline = Date.now() + READY_MS
   for (;;) {
     const socket = connect(port, '127.0.0.1')
-    const there = await once(socket, 'connect').then(
+    const isListening = await once(socket, 'connect').then(
       () => true,
       () => false,
     )
     socket.destroy()
-    if (there) return `127.0.0.1:${port}`
+    if (isListening) return `127.0.0.1:${port}`
     if (seed.child.exitCode !== null || Date.now() > deadline)
-      throw new Error(`no listener at ${port}: ${seed.said()}`)
+      throw new Error(`no listener at ${port}: ${seed.output()}`)
     await delay(50)
   }
 }

@@ -59,7 +59,7 @@ export async function leechLinkWithTransmission(t: Test, link: string, dir: stri
   for (const deadline = Date.now() + PATIENCE_MS; ; await delay(50)) {
     const added = await ask(rpcPort, 'torrent-add', { filename: link }).catch(() => undefined)
     if (added) return leeching(daemon, port, rpcPort)
-    if (Date.now() > deadline) throw new Error(`transmission takes no link: ${daemon.said()}`)
+    if (Date.now() > deadline) throw new Error(`transmission takes no link: ${daemon.output()}`)
   }
 }
 
@@ -79,9 +79,9 @@ function leeching(daemon: Running, port: number, rpcPort: number) {
 async function waitForMissing(daemon: Running, rpcPort: number, met: (left: number) => boolean) {
   const deadline = Date.now() + PATIENCE_MS
   for (let left = await missing(rpcPort); !met(left); left = await missing(rpcPort)) {
-    if (daemon.child.exitCode !== null) throw new Error(`transmission ended: ${daemon.said()}`)
+    if (daemon.child.exitCode !== null) throw new Error(`transmission ended: ${daemon.output()}`)
     if (Date.now() > deadline)
-      throw new Error(`transmission lacks ${left} bytes after ${PATIENCE_MS} ms: ${daemon.said()}`)
+      throw new Error(`transmission lacks ${left} bytes after ${PATIENCE_MS} ms: ${daemon.output()}`)
     await delay(200)
   }
 }

@@ -36,10 +36,10 @@ export function startTsdl(t: Test, args: readonly string[], network: readonly st
     ...isolated(args, network.length > 0),
     '--json',
   ])
-  const { child, said } = running
+  const { child, output } = running
   // The text after the last line break is an incomplete line.
   const events = () =>
-    said()
+    output()
       .split('\n')
       .slice(0, -1)
       .filter(line => line.startsWith('{'))
@@ -53,7 +53,7 @@ export function startTsdl(t: Test, args: readonly string[], network: readonly st
       }
       child.stderr?.on('data', look)
       child.once('close', code => {
-        if (!look()) reject(new Error(`tsdl ${args.join(' ')}\nended with ${code}: ${said().slice(-2000)}`))
+        if (!look()) reject(new Error(`tsdl ${args.join(' ')}\nended with ${code}: ${output().slice(-2000)}`))
       })
       look()
     })
@@ -87,7 +87,7 @@ export function getWithTsdl(
 export async function fetchWithTsdl(t: Test, content: Content, dir: string) {
   const leech = startTsdl(t, ['get', content.torrent, '-o', dir, '--bind', '127.0.0.1'])
   const code = await leech.ended
-  return code === 0 ? '' : `exit ${code}: ${leech.said().slice(-2000)}`
+  return code === 0 ? '' : `exit ${code}: ${leech.output().slice(-2000)}`
 }
 
 async function listening(tsdl: Tsdl): Promise<ListeningTsdl> {

@@ -146,9 +146,9 @@ export class Flow {
       return { bytes: EMPTY_BUFFER, end: this.#end, left: () => this.#lastLeft() }
     }
     const { random } = this.#route
-    const most = Math.min(SEGMENT_BYTES, this.#queued)
-    if (WINDOW_BYTES - this.#outstanding < most) return undefined
-    const length = random() < CUT_RATIO ? 1 + Math.floor(random() * most) : most
+    const maxLength = Math.min(SEGMENT_BYTES, this.#queued)
+    if (WINDOW_BYTES - this.#outstanding < maxLength) return undefined
+    const length = random() < CUT_RATIO ? 1 + Math.floor(random() * maxLength) : maxLength
     const bytes = this.#shift(length)
     this.#outstanding += length
     return this.#queued > 0 ? { bytes } : { bytes, left: () => this.#lastLeft() }
@@ -157,19 +157,19 @@ export class Flow {
   #shift(length: number): Buffer {
     const bytes = allocate(length)
     let filled = 0
-    let whole = 0
+    let taken = 0
     while (filled < length) {
-      const chunk = this.#chunks[whole]!
+      const chunk = this.#chunks[taken]!
       const part = chunk.subarray(this.#offset, this.#offset + length - filled)
       bytes.set(part, filled)
       filled += part.length
       this.#offset += part.length
       if (this.#offset === chunk.length) {
-        whole++
+        taken++
         this.#offset = 0
       }
     }
-    this.#chunks.splice(0, whole)
+    this.#chunks.splice(0, taken)
     this.#queued -= length
     return bytes
   }

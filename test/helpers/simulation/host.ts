@@ -95,12 +95,12 @@ export class Host {
       new SimulatedSocket(clock, { address: this.address, port: this.free() }, onread),
     )
     if (connected) socket.once('connect', connected)
-    const there = network.hosts.get(host)
-    if (!there) {
+    const remote = network.hosts.get(host)
+    if (!remote) {
       clock.setTimeout(() => socket.destroy(failure('connect', 'EHOSTUNREACH', to)), 0)
       return socket
     }
-    const route = this.#route(there)
+    const route = this.#route(remote)
     /** Sends a packet without data. */
     const say = (what: () => void) =>
       clock.setTimeout(() => {
@@ -108,14 +108,14 @@ export class Host {
       }, route.latency)
     say(() => {
       if (socket.destroyed) return
-      const server = there.listening.get(port)
+      const server = remote.listening.get(port)
       if (!server) {
         say(() => socket.destroy(failure('connect', 'ECONNREFUSED', to)))
         return
       }
       const accepted = network.watch(new SimulatedSocket(clock, to))
       const outgoing = new Flow(route, socket, accepted)
-      const incoming = new Flow(there.#route(this), accepted, socket)
+      const incoming = new Flow(remote.#route(this), accepted, socket)
       say(() => {
         if (socket.destroyed) accepted.reset()
         else {

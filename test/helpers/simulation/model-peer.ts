@@ -13,7 +13,7 @@ export type Fault =
   | { readonly kind: 'late'; readonly ms: number }
 
 /** A temporary behaviour of a peer. */
-export interface Spell {
+export interface BehaviourPeriod {
   /** Its start in ms after the connection was made, and its duration in ms. */
   readonly at: number
   readonly ms: number
@@ -23,7 +23,7 @@ export interface Spell {
   readonly kind: 'silence' | 'choke' | 'chokeAndServe'
 }
 
-export interface Manners {
+export interface PeerBehaviour {
   /** Speaks the fast extension: answers every request with a block or a reject. */
   readonly fast: boolean
   /** The `reqq` of its extended handshake (BEP 10); undefined for none. */
@@ -38,7 +38,7 @@ export interface Manners {
   readonly cancels: boolean
   /** The handling of its first requests, in order. Later requests are answered normally. */
   readonly faults: readonly Fault[]
-  readonly spells: readonly Spell[]
+  readonly periods: readonly BehaviourPeriod[]
 }
 
 const PEER_PORT = 6881
@@ -53,13 +53,13 @@ export class ModelPeer {
   asked = 0
   readonly #clock: VirtualClock
   readonly #made: MadeTorrent
-  readonly #manners: Manners
+  readonly #behaviour: PeerBehaviour
   readonly #random: () => number
 
-  constructor(clock: VirtualClock, host: Host, made: MadeTorrent, manners: Manners, random: () => number) {
+  constructor(clock: VirtualClock, host: Host, made: MadeTorrent, manners: PeerBehaviour, random: () => number) {
     this.#clock = clock
     this.#made = made
-    this.#manners = manners
+    this.#behaviour = manners
     this.#random = random
     this.address = { host: host.address, port: PEER_PORT }
     host
@@ -76,7 +76,7 @@ export class ModelPeer {
   }
 
   #serve(socket: ConstructorParameters<typeof Wire>[0]): void {
-    const { fast, reqq, queue: most, pace, shuffled, cancels, faults, spells } = this.#manners
+    const { fast, reqq, queue: most, pace, shuffled, cancels, faults, periods } = this.#behaviour
     const queue: BlockRef[] = []
     /** Requests that are answered with wrong bytes. */
     const lies = new Set<BlockRef>()
@@ -130,7 +130,7 @@ export class ModelPeer {
       queue.splice(at, 1)
       refuse(block)
     }
-    const begin = ({ kind, ms }: Spell) => {
+    const begin = ({ kind, ms }: BehaviourPeriod) => {
       if (kind !== 'chokeAndServe') serving = false
       if (kind !== 'silence' && !choking) {
         choking = true
@@ -162,7 +162,7 @@ export class ModelPeer {
         id: 0,
         payload: encodeExtendedHandshake({ client: 'model', reqq, extensions: {} }),
       })
-    for (const spell of spells) later(spell.at, () => begin(spell))
+    for (const spell of periods) later(spell.at, () => begin(spell))
   }
 }
 

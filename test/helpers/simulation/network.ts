@@ -17,7 +17,7 @@ export class SimulatedNetwork {
   /** By address. */
   readonly hosts = new Map<string, Host>()
   readonly #open = new Set<SimulatedSocket>()
-  readonly #apart = new Map<Host, Set<Host>>()
+  readonly #cuts = new Map<Host, Set<Host>>()
 
   constructor({ clock, random }: NetworkOptions) {
     this.clock = clock
@@ -39,14 +39,14 @@ export class SimulatedNetwork {
       [a, b],
       [b, a],
     ] as const) {
-      const apart = this.#apart.get(from) ?? new Set()
-      this.#apart.set(from, apart.add(to))
+      const cutHosts = this.#cuts.get(from) ?? new Set()
+      this.#cuts.set(from, cutHosts.add(to))
     }
   }
 
   /** Returns true if bytes from one host reach the other. */
   joins(a: Host, b: Host): boolean {
-    return !a.unplugged && !b.unplugged && !this.#apart.get(a)?.has(b)
+    return !a.unplugged && !b.unplugged && !this.#cuts.get(a)?.has(b)
   }
 
   /** Returns the number of open sockets. */

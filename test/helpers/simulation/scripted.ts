@@ -14,8 +14,8 @@ export function dialFrom(
 ): Wire {
   const socket = host.connect({ host: address, port })
   const wire = new Wire(socket, swarm.made, player(script, []))
-  const { greet = wire => wire.greet({ has: () => false, ...script }) } = script
-  socket.once('connect', () => greet(wire))
+  const { sendGreeting = wire => wire.sendGreeting({ has: () => false, ...script }) } = script
+  socket.once('connect', () => sendGreeting(wire))
   return wire
 }
 
@@ -24,11 +24,11 @@ export function listenAt(swarm: SimulatedSwarm, host: Host, script: PeerScript =
   const wires: Wire[] = []
   const requests: BlockRef[] = []
   const play = player(script, requests)
-  const { greet = wire => wire.greet(script) } = script
+  const { sendGreeting = wire => wire.sendGreeting(script) } = script
   const server = host.createServer((socket: net.Socket) => {
     const wire = new Wire(socket, swarm.made, play)
     wires.push(wire)
-    greet(wire)
+    sendGreeting(wire)
   })
   server.listen({ port, host: host.address })
   const close = () => {

@@ -165,9 +165,9 @@ export class SimulatedSwarm {
     }
   }
 
-  /** Advances the virtual time until these members are complete. @param most virtual ms, after which it fails */
-  finish(members: readonly Member[], most = 3_600_000): Promise<void> {
-    return this.clock.run({ until: () => members.every(({ torrent }) => torrent.complete), for: most })
+  /** Advances the virtual time until these members are complete. @param limitMs virtual ms, after which it fails */
+  finish(members: readonly Member[], limitMs = 3_600_000): Promise<void> {
+    return this.clock.run({ until: () => members.every(({ torrent }) => torrent.complete), for: limitMs })
   }
 
   /** Ends all members, and waits until nothing is left open. */

@@ -8,13 +8,13 @@ import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 const KIB_BYTES = 1024
 
 /** Runs peers that request again as soon as they are granted. Returns the bytes that each was granted. */
-function greedy(limit: RateLimit, peers: number, bytes: () => number, late = false): number[] {
+function greedy(limit: RateLimit, peers: number, bytes: () => number, isLate = false): number[] {
   const got = Array<number>(peers).fill(0)
   const ask = (peer: number) => {
     const size = bytes()
     limit.take(size, () => {
       got[peer]! += size
-      if (late) queueMicrotask(() => ask(peer))
+      if (isLate) queueMicrotask(() => ask(peer))
       else ask(peer)
     })
   }
@@ -28,11 +28,11 @@ const near = (value: number, right: number, factor = 0.05) => Math.abs(value - r
 t.test('over ten seconds the rate is kept to five percent, however many peers share it', async t => {
   for (const rate of [10_000, 1_000_000, 100_000_000]) {
     for (const peers of [1, 10, 100]) {
-      for (const late of [false, true]) {
+      for (const isLate of [false, true]) {
         const clock = new VirtualClock()
         const limit = new RateLimit({ rate, clock })
         // at most a twentieth of a second, so that the last request alone does not exceed the five percent
-        const got = greedy(limit, peers, () => Math.min(64 * KIB_BYTES, rate / 100), late)
+        const got = greedy(limit, peers, () => Math.min(64 * KIB_BYTES, rate / 100), isLate)
         await clock.advance(10_000)
         const what = `${limit.granted} bytes at ${rate} a second with ${peers} peers`
         t.ok(near(limit.granted, rate * 10), what)
@@ -144,12 +144,12 @@ t.test(
 
 t.test('the rate holds when timers fire late by up to the burst', async t => {
   const clock = new VirtualClock()
-  const late: Clock = {
+  const lateClock: Clock = {
     now: () => clock.now(),
     setTimeout: (call, ms) => clock.setTimeout(call, ms + 30),
     clearTimeout: timer => clock.clearTimeout(timer),
   }
-  const limit = new RateLimit({ rate: 10_000_000, clock: late })
+  const limit = new RateLimit({ rate: 10_000_000, clock: lateClock })
   greedy(limit, 10, () => 16 * KIB_BYTES)
   await clock.advance(10_000)
   t.ok(near(limit.granted, 1e8), String(limit.granted))

@@ -142,7 +142,7 @@ t.test('a block that was given up can become late again', async t => {
 t.test('before the endgame a block is late only after a longer time, as it may be sent twice', async t => {
   const { piece, take } = setup()
   const [a, b] = [peer(1), peer(1)]
-  const usual = (peer: { requester: Requester }, ms: number) =>
+  const setMeanWait = (peer: { requester: Requester }, ms: number) =>
     Object.assign(peer.requester, { window: { meanWaitMs: ms } })
   const takes = (now: number, hurry: boolean) => {
     const taken: Request[] = []
@@ -160,8 +160,8 @@ t.test('before the endgame a block is late only after a longer time, as it may b
     [4000, 1000, 500, 1500], // the other peer is faster
     [4000, 1800, 500, 16_000], // not enough sooner to be requested twice
   ] as const) {
-    usual(a, of)
-    usual(b, own)
+    setMeanWait(a, of)
+    setMeanWait(b, own)
     t.same([first(true), first(false)], [soon, later], `${of} and ${own} ms`)
   }
 })

@@ -48,7 +48,7 @@ t.test(
     t.equal(deadlines.leadOf(1000), 0, 'there is no reader')
     cursors.open(20, 100)
     t.same(
-      [undefined, 0, 200, 500, 1000, 9000].map(usual => deadlines.leadOf(usual)),
+      [undefined, 0, 200, 500, 1000, 9000].map(delayMs => deadlines.leadOf(delayMs)),
       [0, 0, 0, 2, 4, 9],
     )
     t.same(

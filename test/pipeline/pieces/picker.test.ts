@@ -254,7 +254,7 @@ t.test(
     const picker = new Picker({ pieceCount: 12, cursors, onDemand: true })
     const all = Bitfield.full(12)
     t.same(
-      [0, 1, 3, 9].map(late => picker.pick(all, undefined, late)),
+      [0, 1, 3, 9].map(lateness => picker.pick(all, undefined, lateness)),
       [2, 3, 5, 5],
     )
     picker.begin(4)

@@ -4,24 +4,24 @@ import { settle } from '../../helpers/virtual-clock.ts'
 
 t.test('a piece that arrives answers every waiter for it, and no other waiter', async t => {
   const arrivals = new PieceWaiters()
-  const heard: string[] = []
+  const answers: string[] = []
   for (const [name, index] of [
     ['a', 1],
     ['b', 1],
     ['c', 2],
   ] as const) {
-    void arrivals.wait(index).then(() => heard.push(name))
+    void arrivals.wait(index).then(() => answers.push(name))
   }
   arrivals.wake(0)
   await settle()
-  t.same(heard, [])
+  t.same(answers, [])
   arrivals.wake(1)
   await settle()
-  t.same(heard, ['a', 'b'])
+  t.same(answers, ['a', 'b'])
   arrivals.wake(1)
   arrivals.wake(2)
   await settle()
-  t.same(heard, ['a', 'b', 'c'])
+  t.same(answers, ['a', 'b', 'c'])
 })
 
 t.test('the end answers current and later waiters with the first reason', async t => {

@@ -18,17 +18,17 @@ function setup(length = 4 * PIECE_BYTES) {
   const storage = {
     async read(position: number, target: Uint8Array) {
       state.reads.push([position, target.length])
-      const there = stored.copy(target, 0, position)
+      const length = stored.copy(target, 0, position)
       await Promise.resolve()
       if (state.failure) throw state.failure
-      return there
+      return length
     },
   }
   const ahead = new ReadAhead({ storage, pieceLength: PIECE_BYTES, length })
   const read = async (position: number, size = BLOCK_BYTES) => {
     const target = Buffer.alloc(size)
-    const there = await ahead.read(position, target)
-    return { there, isRight: target.equals(stored.subarray(position, position + size)) }
+    const length = await ahead.read(position, target)
+    return { length, isRight: target.equals(stored.subarray(position, position + size)) }
   }
   return { ...state, state, storage, ahead, read }
 }
@@ -36,7 +36,7 @@ function setup(length = 4 * PIECE_BYTES) {
 t.test('blocks in order are read four at a time, and never beyond their piece', async t => {
   const { read, reads } = setup()
   for (let position = 0; position < 2 * PIECE_BYTES; position += BLOCK_BYTES)
-    t.strictSame(await read(position), { there: BLOCK_BYTES, isRight: true })
+    t.strictSame(await read(position), { length: BLOCK_BYTES, isRight: true })
   t.strictSame(reads, [
     [0, BLOCK_BYTES],
     [BLOCK_BYTES, CHUNK_BYTES - BLOCK_BYTES],
@@ -49,7 +49,7 @@ t.test('blocks in order are read four at a time, and never beyond their piece', 
 t.test('the end of the torrent, and a piece that is no whole number of chunks, end a read', async t => {
   const { read, reads } = setup(BLOCK_BYTES + 5000)
   await read(0)
-  t.match(await read(BLOCK_BYTES, 5000), { there: 5000, isRight: true })
+  t.match(await read(BLOCK_BYTES, 5000), { length: 5000, isRight: true })
   t.strictSame(reads, [
     [0, BLOCK_BYTES],
     [BLOCK_BYTES, 5000],
@@ -79,7 +79,7 @@ t.test('what was read before `clear` is read again', async t => {
   await read(BLOCK_BYTES)
   stored.fill(7)
   ahead.clear()
-  t.strictSame(await read(2 * BLOCK_BYTES), { there: BLOCK_BYTES, isRight: true })
+  t.strictSame(await read(2 * BLOCK_BYTES), { length: BLOCK_BYTES, isRight: true })
   t.equal(reads.length, 3)
 })
 

@@ -57,7 +57,7 @@ function source({ failsAt = Number.POSITIVE_INFINITY, lend = false, chunk = 10_0
  */
 function sink(kind: 'node' | 'streamx', pace: () => Promise<unknown> = async () => {}, failsAt = Infinity) {
   const got: Buffer[] = []
-  const heard: string[] = []
+  const events: string[] = []
   const taken = () => got.reduce((sum, { length }) => sum + length, 0)
   const write = (chunk: Uint8Array, done: Done) => {
     if (taken() >= failsAt) {
@@ -78,9 +78,9 @@ function sink(kind: 'node' | 'streamx', pace: () => Promise<unknown> = async () 
     kind === 'streamx'
       ? new Slow()
       : new Writable({ highWaterMark: 16_384, write: (chunk, _, done) => write(chunk, done) })
-  for (const event of ['finish', 'close']) stream.on(event, () => heard.push(event))
-  stream.on('error', error => heard.push((error as NodeJS.ErrnoException).code ?? error.message))
-  return { stream, heard, taken, bytes: () => Buffer.concat(got) }
+  for (const event of ['finish', 'close']) stream.on(event, () => events.push(event))
+  stream.on('error', error => events.push((error as NodeJS.ErrnoException).code ?? error.message))
+  return { stream, events, taken, bytes: () => Buffer.concat(got) }
 }
 
 /** Calls `fanOut` with temporary files on memfs. Returns the results, and the files that are left. */
@@ -123,7 +123,7 @@ t.test('every sink gets every byte at its own random pace, and all lent memory i
       why.every(end => end === 'whole') && sinks.every(each => each.bytes().equals(content)),
       `SEED=${seed}`,
     )
-    t.ok(sinks.every(({ heard }) => heard.join() === 'finish,close'))
+    t.ok(sinks.every(({ events }) => events.join() === 'finish,close'))
     t.equal(state.out, 0, 'all that was lent was given back')
     t.same(left, [])
   }
@@ -170,7 +170,7 @@ t.test('a sink that fails at any point rejects its own promise, and the others g
         )
         t.strictSame(why, ['EPIPE', 'whole', 'whole'], `${kind} ${policy} at ${failsAt}`)
         t.ok(good.every(each => each.bytes().equals(content)))
-        t.notOk(bad.heard.includes('finish'))
+        t.notOk(bad.events.includes('finish'))
         t.same([state.out, left.length], [0, 0])
       }
     }
@@ -190,7 +190,7 @@ t.test('the fan-out ends when a required sink fails, and when the last sink fail
     )
     t.strictSame(why, ['EPIPE', 'EPIPE'])
     t.equal(reader.destroyed, true)
-    t.notOk(sinks.some(({ heard }) => heard.includes('finish')))
+    t.notOk(sinks.some(({ events }) => events.includes('finish')))
   }
 })
 
@@ -207,8 +207,8 @@ t.test('a source that fails at any point destroys every sink with its error and 
         },
       )
       t.strictSame(why, ['EGONE', 'EGONE'])
-      for (const { heard, bytes } of sinks) {
-        t.strictSame(heard, ['EGONE', 'close'])
+      for (const { events, bytes } of sinks) {
+        t.strictSame(events, ['EGONE', 'close'])
         t.ok(content.subarray(0, bytes().length).equals(bytes()))
       }
       t.same([state.out, left.length], [0, 0])
@@ -230,9 +230,9 @@ t.test(
         for (let turns = 0; turns < point; turns++) await Promise.resolve()
         reader.destroy(error)
         const { why } = await ends
-        for (const [at, { heard, bytes }] of sinks.entries()) {
+        for (const [at, { events, bytes }] of sinks.entries()) {
           if (why[at] === 'whole') t.ok(bytes().equals(content))
-          else t.same([why[at], heard.includes('finish')], [error ? 'EMINE' : 'ERR_ABORTED', false])
+          else t.same([why[at], events.includes('finish')], [error ? 'EMINE' : 'ERR_ABORTED', false])
         }
       }
     }
@@ -268,7 +268,7 @@ t.test(
       while (sinks[0]!.taken() < 20_000) await turn()
       controller.abort(broken('ESTOP'))
       t.strictSame((await ends).why, ['ESTOP', 'ESTOP'])
-      t.notOk(sinks.some(({ heard }) => heard.includes('finish')))
+      t.notOk(sinks.some(({ events }) => events.includes('finish')))
     }
   },
 )
@@ -309,7 +309,7 @@ t.test('a disk too full to spill fails its sink and no other', async t => {
   )
   t.strictSame(why, ['ERR_DISK_FULL', 'whole'])
   t.ok(fast.bytes().equals(content))
-  t.notOk(slow.heard.includes('finish'))
+  t.notOk(slow.events.includes('finish'))
 })
 
 t.test(

@@ -25,21 +25,21 @@ import { type PeerScript, scriptedPeer } from '../../helpers/scripted-peer.ts'
 import { leavesNothing, OFFLINE_OPTIONS } from '../../helpers/swarm.ts'
 import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 
-/** Returns the archive of a made torrent, with bodies in chunks of at most `most` bytes. */
-async function archived(files: readonly FileSpec[], options: Partial<TarOptions> = {}, most = 65536) {
+/** Returns the archive of a made torrent, with bodies in chunks of at most `maxLength` bytes. */
+async function archived(files: readonly FileSpec[], options: Partial<TarOptions> = {}, maxLength = 65536) {
   const torrent = makeTorrent({ files, multiFile: true })
   const parts: Uint8Array[] = []
-  for await (const part of tarOf(torrent.metainfo, { open: bodiesOf(torrent, most), ...options }))
+  for await (const part of tarOf(torrent.metainfo, { open: bodiesOf(torrent, maxLength), ...options }))
     parts.push(part)
   return { ...torrent, archive: Buffer.concat(parts) }
 }
 
-function bodiesOf({ metainfo, content }: { metainfo: Metainfo; content: Buffer }, most = 65536) {
+function bodiesOf({ metainfo, content }: { metainfo: Metainfo; content: Buffer }, maxLength = 65536) {
   return (fileIndex: number): TarBody => {
     const { offset, length } = metainfo.files[fileIndex]!
     const chunks: Buffer[] = []
-    for (let at = 0; at < length; at += most)
-      chunks.push(content.subarray(offset + at, offset + Math.min(length, at + most)))
+    for (let at = 0; at < length; at += maxLength)
+      chunks.push(content.subarray(offset + at, offset + Math.min(length, at + maxLength)))
     return Readable.from(chunks)
   }
 }
@@ -138,7 +138,7 @@ t.test('for all names and sizes, tar unpacks the same files, and the size is kno
     { minLength: 1, maxLength: 6 },
   )
   await fc.assert(
-    fc.asyncProperty(files, fc.integer({ min: 1, max: 2000 }), async (given, most) => {
+    fc.asyncProperty(files, fc.integer({ min: 1, max: 2000 }), async (given, maxLength) => {
       const paths = runAtOnce(
         placePaths(
           given.map(({ names }) => ({
@@ -150,7 +150,7 @@ t.test('for all names and sizes, tar unpacks the same files, and the size is kno
         ),
       )
       const specs = given.map((file, index) => ({ ...file, path: paths[index]! }))
-      const { archive, metainfo, content } = await archived(specs, {}, most)
+      const { archive, metainfo, content } = await archived(specs, {}, maxLength)
       const { files, executable } = await unpack(archive)
       if (tarSize(metainfo) !== archive.length)
         throw new Error(`${tarSize(metainfo)} is not ${archive.length}`)
@@ -434,7 +434,7 @@ t.test(
           {},
           {
             request: (block, wire, n) => {
-              wire.serve(block)
+              wire.sendBlock(block)
               if (n === at) setImmediate(() => torrent.destroy(error))
             },
           },

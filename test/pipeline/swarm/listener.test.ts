@@ -109,16 +109,16 @@ t.test(
   async t => {
     const { accepted, call, wait, warnings, clock } = await setup(t)
     const caller = await call()
-    let heard = 0
+    let receivedBytes = 0
     caller.socket.on('data', chunk => {
-      heard += chunk.length
+      receivedBytes += chunk.length
     })
     const other = Buffer.from(HANDSHAKE_BYTES).fill(0xbb, 28, 48)
     caller.socket.write(other)
     await wait()
     t.equal(caller.closed, true)
     t.same(accepted, [])
-    t.equal(heard, 0)
+    t.equal(receivedBytes, 0)
     t.match(warnings, [{ name: 'PeerError', code: 'ERR_HANDSHAKE', message: /^10\.0\.0\.2:\d+: .*bbbb/ }])
     t.equal(clock.pending, 0)
   },
@@ -224,8 +224,8 @@ t.test('closing ends connections without a handshake, and leaves the others', as
   a.socket.write('more')
   await wait()
   t.ok(all().equals(Buffer.concat([HANDSHAKE_BYTES, Buffer.from('more')])))
-  const late = await call()
-  t.match(late.errors, [{ code: 'ECONNREFUSED' }])
+  const lateCaller = await call()
+  t.match(lateCaller.errors, [{ code: 'ECONNREFUSED' }])
   t.equal(listener.port, undefined)
   t.same(warnings, [])
 })

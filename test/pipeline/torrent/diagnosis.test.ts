@@ -31,7 +31,7 @@ t.test('the end of a connection is described in plain words, without the address
     ],
     [new PeerError('ERR_BANNED', 'banned for wrong bytes'), ready, 'is banned for wrong bytes'],
   ]
-  for (const [error, peer, said] of cases) t.equal(describeEnd(error, peer), said)
+  for (const [error, peer, text] of cases) t.equal(describeEnd(error, peer), text)
 })
 
 t.test('peers are counted by what happened to them, with examples', async t => {

@@ -51,11 +51,11 @@ class Simulation {
   /** Calls the choker, and applies its decision. */
   ask(): void {
     const { peers, now, optimistic, optimisticSince } = this
-    const said = rechoke({ ...this.#round, peers, now, optimistic, optimisticSince })
-    this.optimistic = said.optimistic
-    this.optimisticSince = said.optimisticSince
+    const decision = rechoke({ ...this.#round, peers, now, optimistic, optimisticSince })
+    this.optimistic = decision.optimistic
+    this.optimisticSince = decision.optimisticSince
     for (const peer of peers) {
-      const unchoke = said.unchoke.has(peer)
+      const unchoke = decision.unchoke.has(peer)
       if (unchoke && !peer.unchoked) {
         peer.unchokedAt = now
         peer.sentSince = 0
@@ -374,16 +374,17 @@ t.test('for random peers, slots are never exceeded and never left empty', async 
     fc.property(round, ({ peers, optimistic, seed, ...rest }) => {
       const wanting = peers.filter(({ interested, uploadOnly }) => interested && !uploadOnly)
       const before = optimistic === undefined ? undefined : peers[optimistic]
-      const said = rechoke({ ...rest, peers, now: 0, optimistic: before, random: generator(seed) })
+      const decision = rechoke({ ...rest, peers, now: 0, optimistic: before, random: generator(seed) })
       const { slots, seeding } = rest
-      if (said.unchoke.size !== Math.min(slots, wanting.length))
-        throw new Error(`${said.unchoke.size} unchoked`)
-      for (const id of said.unchoke)
+      if (decision.unchoke.size !== Math.min(slots, wanting.length))
+        throw new Error(`${decision.unchoke.size} unchoked`)
+      for (const id of decision.unchoke)
         if (!wanting.includes(id)) throw new Error('unchoked a peer without interest')
       const contended = slots > 0 && slots < wanting.length && !seeding
-      if (contended !== (said.optimistic !== undefined))
+      if (contended !== (decision.optimistic !== undefined))
         throw new Error('optimistic without need, or not with it')
-      if (said.optimistic && !said.unchoke.has(said.optimistic)) throw new Error('optimistic and choked')
+      if (decision.optimistic && !decision.unchoke.has(decision.optimistic))
+        throw new Error('optimistic and choked')
     }),
     { seed: 20240702, numRuns: 1000 },
   )

@@ -93,11 +93,14 @@ t.test('pieces that peers bring count: the rarest piece is offered first', t => 
   for (const index of [0, 1, 2, 3]) if (index !== rich.revealed[0]) rich.bits.add(index)
   seed.onBitfield(rich.requester, before)
   rich.leave()
-  const [only] = [0, 1, 2, 3].filter(index => !rich.bits.has(index))
+  const [offered] = [0, 1, 2, 3].filter(index => !rich.bits.has(index))
   const keeper = join()
   for (const index of rich.bits) keeper.gain(index)
   const next = join()
-  t.ok(next.revealed[0] === only || keeper.revealed.includes(only!), 'the piece that no peer has is offered')
+  t.ok(
+    next.revealed[0] === offered || keeper.revealed.includes(offered!),
+    'the piece that no peer has is offered',
+  )
   t.end()
 })
 

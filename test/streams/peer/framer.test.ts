@@ -72,7 +72,7 @@ t.test('a handshake and the messages after it are the same however the bytes are
 
 t.test('every message, split at every offset, is the same message', async t => {
   const data = noise(40, 1)
-  const said: [Buffer, object][] = [
+  const cases: [Buffer, object][] = [
     [KEEP_ALIVE, { type: 'keepAlive' }],
     [CHOKE_BYTES, { type: 'choke' }],
     [msg(4, u32(0xfffffffe)), { type: 'have', index: 0xfffffffe }],
@@ -85,7 +85,7 @@ t.test('every message, split at every offset, is the same message', async t => {
     [msg(20, [7]), { type: 'extended', id: 7, payload: Buffer.alloc(0) }],
     [msg(50, [1, 2, 3]), { type: 'unknown', id: 50 }],
   ]
-  for (const [bytes, expected] of said) {
+  for (const [bytes, expected] of cases) {
     const followed = Buffer.concat([bytes, UNCHOKE_BYTES])
     for (let at = 0; at <= followed.length; at++) {
       const parts = [followed.subarray(0, at), followed.subarray(at)].map(part => Buffer.from(part))

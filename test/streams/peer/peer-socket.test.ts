@@ -88,10 +88,10 @@ for (const [how, open] of [
 ] as const) {
   t.test(`${how}: bytes arrive unchanged and in order in both directions`, async t => {
     const { socket, remote } = await open(t)
-    const [there, back] = [noise(3 * MiB, 1), noise(3 * MiB, 2)]
+    const [toRemote, back] = [noise(3 * MiB, 1), noise(3 * MiB, 2)]
     const got = reading(socket, back.length)
     const chunks: Buffer[] = []
-    let left = there.length
+    let left = toRemote.length
     const sent = new Promise<void>(resolve => {
       remote.on('data', chunk => {
         chunks.push(chunk)
@@ -99,11 +99,11 @@ for (const [how, open] of [
         if (left === 0) resolve()
       })
     })
-    for (let at = 0; at < there.length; at += 100_000) socket.write(there.subarray(at, at + 100_000))
+    for (let at = 0; at < toRemote.length; at += 100_000) socket.write(toRemote.subarray(at, at + 100_000))
     remote.write(back)
     t.ok((await got).equals(back))
     await sent
-    t.ok(Buffer.concat(chunks).equals(there))
+    t.ok(Buffer.concat(chunks).equals(toRemote))
   })
 
   t.test(
@@ -173,12 +173,12 @@ for (const [how, open] of [
 
   t.test(`${how}: destroying is idempotent and closes the connection`, async t => {
     const { socket, remote, log, closed } = await open(t)
-    const gone = once(remote, 'close')
+    const remoteClosed = once(remote, 'close')
     remote.resume()
     socket.destroy()
     socket.destroy(new Error('too late'))
     await closed
-    await gone
+    await remoteClosed
     t.same(log, ['close'])
   })
 
@@ -677,10 +677,10 @@ t.test('after hangUp a connection to a peer that does not end its side is destro
   await closed
   await ended
   t.equal(clock.pending, 1)
-  const gone = once(remote, 'close')
+  const remoteClosed = once(remote, 'close')
   await clock.advance(2_000)
   t.equal(clock.pending, 0)
   remote.write('x') // detects that the other side has closed
   remote.end()
-  await gone
+  await remoteClosed
 })

@@ -46,7 +46,7 @@ function setup({
     received: [] as [number, number, number][],
     accepted: [] as number[],
   }
-  let most = 0
+  let maxPending = 0
 
   const source: BlockSource = {
     takeBlocks(requester, room, now) {
@@ -82,7 +82,7 @@ function setup({
     now: () => time.now,
     send: messages => {
       sent.push(...[messages].flat())
-      most = Math.max(most, requester.outstanding)
+      maxPending = Math.max(maxPending, requester.outstanding)
     },
     window: {
       get size() {
@@ -118,9 +118,9 @@ function setup({
     time,
     state,
     /** The maximum number of pending requests so far. */
-    most: () => most,
+    maxPending: () => maxPending,
     /** The messages of the peer. */
-    async hear(...messages: Uint8Array[]) {
+    async receive(...messages: Uint8Array[]) {
       framer.write(Buffer.concat(messages))
       await settle()
     },
@@ -130,7 +130,7 @@ function setup({
         .splice(0)
         .flatMap(message => (message.type === 'request' ? [`${message.index}:${message.begin / KiB16}`] : []))
     },
-    said: () => sent.map(({ type }) => type),
+    sentTypes: () => sent.map(({ type }) => type),
     lost: () => log.filter(line => line.startsWith('lost')).map(line => line.slice(5)),
     arrived: () => log.filter(line => line.startsWith('arrived')).map(line => line.slice(8)),
   }
@@ -148,38 +148,38 @@ const allow = (index: number) => msg(17, u32(index))
 
 t.test('nothing is requested from a peer that chokes, or that has nothing', async t => {
   const choking = setup()
-  await choking.hear(haveAll)
-  t.same(choking.said(), ['interested'])
+  await choking.receive(haveAll)
+  t.same(choking.sentTypes(), ['interested'])
   const empty = setup()
-  await empty.hear(UNCHOKE_BYTES)
+  await empty.receive(UNCHOKE_BYTES)
   t.same(empty.sent, [])
 })
 
 t.test('interested is sent once, when the peer has a piece that we lack', async t => {
-  const { hear, said } = setup({ wants: index => index > 50 })
-  await hear(msg(4, u32(50)))
-  t.same(said(), [])
-  await hear(msg(4, u32(51)), msg(4, u32(52)), haveAll, haveAll)
-  t.same(said(), ['interested'])
+  const { receive, sentTypes } = setup({ wants: index => index > 50 })
+  await receive(msg(4, u32(50)))
+  t.same(sentTypes(), [])
+  await receive(msg(4, u32(51)), msg(4, u32(52)), haveAll, haveAll)
+  t.same(sentTypes(), ['interested'])
 })
 
 t.test('not interested is sent once the peer has no piece that we want', async t => {
-  const { hear, said, requester } = setup()
-  await hear(msg(4, u32(3)), msg(4, u32(4)))
+  const { receive, sentTypes, requester } = setup()
+  await receive(msg(4, u32(3)), msg(4, u32(4)))
   requester.addOwnPiece(3)
   requester.addOwnPiece(7)
-  t.same(said(), ['interested'])
+  t.same(sentTypes(), ['interested'])
   requester.addOwnPiece(4)
-  t.same(said(), ['interested', 'notInterested'])
-  await hear(msg(4, u32(5)))
-  t.same(said(), ['interested', 'notInterested', 'interested'])
-  await hear(msg(5, Buffer.alloc(13)))
-  t.equal(said().at(-1), 'notInterested', 'nor if it takes back what it had')
+  t.same(sentTypes(), ['interested', 'notInterested'])
+  await receive(msg(4, u32(5)))
+  t.same(sentTypes(), ['interested', 'notInterested', 'interested'])
+  await receive(msg(5, Buffer.alloc(13)))
+  t.equal(sentTypes().at(-1), 'notInterested', 'nor if it takes back what it had')
 })
 
 t.test('blocks are requested as BEP 3 defines, as many as the window allows', async t => {
-  const { hear, sent, requester } = setup({ window: 3 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, sent, requester } = setup({ window: 3 })
+  await receive(haveAll, UNCHOKE_BYTES)
   t.same(
     sent.slice(1),
     [0, 1, 2].map(at => ({ type: 'request', index: 0, begin: at * KiB16, length: KiB16 })),
@@ -190,9 +190,9 @@ t.test('blocks are requested as BEP 3 defines, as many as the window allows', as
 })
 
 t.test('the last, short block is requested with its own length', async t => {
-  const { hear, sent, pieces } = setup({ blocks: 1, pieceCount: 1 })
+  const { receive, sent, pieces } = setup({ blocks: 1, pieceCount: 1 })
   pieces[0] = new PieceBuffer(0, KiB16 + 42)
-  await hear(msg(5, [0x80]), UNCHOKE_BYTES)
+  await receive(msg(5, [0x80]), UNCHOKE_BYTES)
   t.match(sent.slice(1), [
     { begin: 0, length: KiB16 },
     { begin: KiB16, length: 42 },
@@ -200,11 +200,11 @@ t.test('the last, short block is requested with its own length', async t => {
 })
 
 t.test('a requested block is in its place, reported, and passed on when its piece is complete', async t => {
-  const { hear, pieces, arrived, out, requester, state, time } = setup({ blocks: 2 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, pieces, arrived, out, requester, state, time } = setup({ blocks: 2 })
+  await receive(haveAll, UNCHOKE_BYTES)
   time.now += 70
   const bytes = noise(2 * KiB16, 5)
-  await hear(pieceMsg(0, KiB16, bytes.subarray(KiB16)), pieceMsg(0, 0, bytes.subarray(0, KiB16)))
+  await receive(pieceMsg(0, KiB16, bytes.subarray(KiB16)), pieceMsg(0, 0, bytes.subarray(0, KiB16)))
   t.same(arrived(), ['0:1', '0:0'])
   t.same(Buffer.from(pieces[0]!.data), bytes)
   t.equal(pieces[0]!.givers[1], requester)
@@ -215,32 +215,32 @@ t.test('a requested block is in its place, reported, and passed on when its piec
 })
 
 t.test('requests never exceed the window when it grows and shrinks', async t => {
-  const { hear, most, state, requester } = setup({ window: 8 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, maxPending, state, requester } = setup({ window: 8 })
+  await receive(haveAll, UNCHOKE_BYTES)
   for (let index = 0; index < 20; index++) {
     state.size = 4 + ((index * 7) % 9)
     for (let at = 0; at < 4; at++) {
-      await hear(block(index, at))
+      await receive(block(index, at))
       t.ok(requester.outstanding <= 12)
     }
   }
-  t.ok(most() <= 12, `${most()}`)
+  t.ok(maxPending() <= 12, `${maxPending()}`)
   state.size = 2
-  await hear(CHOKE_BYTES, UNCHOKE_BYTES)
+  await receive(CHOKE_BYTES, UNCHOKE_BYTES)
   t.equal(requester.outstanding, 2)
 })
 
 t.test('the window is filled in batches, not by one request per block', async t => {
-  const { hear, batches } = setup({ window: 32 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, batches } = setup({ window: 32 })
+  await receive(haveAll, UNCHOKE_BYTES)
   t.same(batches, [32])
-  for (let index = 0; index < 8; index++) for (let at = 0; at < 4; at++) await hear(block(index, at))
+  for (let index = 0; index < 8; index++) for (let at = 0; at < 4; at++) await receive(block(index, at))
   t.same(batches, [32, 8, 8, 8, 8])
 })
 
 t.test('a peer with fewer blocks than room is not asked again and again', async t => {
-  const { hear, asked, requester, pieces } = setup({ window: 32, wants: index => index === 0 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, asked, requester, pieces } = setup({ window: 32, wants: index => index === 0 })
+  await receive(haveAll, UNCHOKE_BYTES)
   t.equal(asked().length, 4)
   pieces[0]!.arrive(3, undefined)
   requester.fill()
@@ -248,55 +248,55 @@ t.test('a peer with fewer blocks than room is not asked again and again', async 
 })
 
 t.test('requests that a choke discards are lost, and sent again after the unchoke', async t => {
-  const { hear, asked, lost, requester } = setup({ window: 4 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, asked, lost, requester } = setup({ window: 4 })
+  await receive(haveAll, UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3'])
-  await hear(block(0, 1), CHOKE_BYTES)
+  await receive(block(0, 1), CHOKE_BYTES)
   t.same(lost(), ['0:0', '0:2', '0:3', '1:0'])
   t.equal(requester.outstanding, 0)
   requester.fill()
   t.same(asked(), ['1:0'], 'the one that was asked before the choke came')
-  await hear(UNCHOKE_BYTES)
+  await receive(UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:2', '0:3', '1:0'])
 })
 
 t.test('blocks that were on their way when the choke came are accepted', async t => {
-  const { hear, requester, errors, arrived } = setup({ window: 100 })
-  await hear(haveAll, UNCHOKE_BYTES)
-  await hear(CHOKE_BYTES)
-  for (let index = 0; index < 25; index++) await hear(...[0, 1, 2, 3].map(at => block(index, at)))
+  const { receive, requester, errors, arrived } = setup({ window: 100 })
+  await receive(haveAll, UNCHOKE_BYTES)
+  await receive(CHOKE_BYTES)
+  for (let index = 0; index < 25; index++) await receive(...[0, 1, 2, 3].map(at => block(index, at)))
   t.equal(arrived().length, 100)
   t.equal(requester.wasted, 0)
   t.equal(requester.downloaded, 100 * KiB16)
-  for (let at = 0; at < 134; at++) await hear(block(at % 25, 0))
+  for (let at = 0; at < 134; at++) await receive(block(at % 25, 0))
   t.same(errors, [], '128 may come unasked, and one more for every sixteen that were of use')
   t.equal(requester.wasted, 134 * KiB16)
-  await hear(block(0, 0))
+  await receive(block(0, 0))
   t.match(errors, refused)
 })
 
 t.test('a peer that answers old requests after a choke is asked again at once when it unchokes', async t => {
-  const { hear, asked, said, arrived, requester, errors } = setup({ window: 4 })
-  await hear(haveAll, UNCHOKE_BYTES)
-  await hear(CHOKE_BYTES, block(0, 0), UNCHOKE_BYTES)
+  const { receive, asked, sentTypes, arrived, requester, errors } = setup({ window: 4 })
+  await receive(haveAll, UNCHOKE_BYTES)
+  await receive(CHOKE_BYTES, block(0, 0), UNCHOKE_BYTES)
   asked()
-  await hear(block(0, 1), block(0, 2))
+  await receive(block(0, 1), block(0, 2))
   t.same(arrived(), ['0:0', '0:1', '0:2'])
-  t.equal(said().filter(type => type === 'cancel').length, 2, 'the second requests are taken back')
-  await hear(block(0, 1), block(0, 2))
+  t.equal(sentTypes().filter(type => type === 'cancel').length, 2, 'the second requests are taken back')
+  await receive(block(0, 1), block(0, 2))
   t.equal(requester.wasted, 2 * KiB16)
   t.same(errors, [])
 })
 
 t.test('a thousand chokes and unchokes leave the state consistent', async t => {
-  const { hear, requester, errors, log, most } = setup({ window: 4 })
-  await hear(haveAll)
-  for (let at = 0; at < 1000; at++) await hear(UNCHOKE_BYTES, CHOKE_BYTES)
+  const { receive, requester, errors, log, maxPending } = setup({ window: 4 })
+  await receive(haveAll)
+  for (let at = 0; at < 1000; at++) await receive(UNCHOKE_BYTES, CHOKE_BYTES)
   t.same(errors, [])
   t.equal(requester.outstanding, 0)
-  t.equal(most(), 4)
+  t.equal(maxPending(), 4)
   t.equal(log.filter(line => line.startsWith('lost')).length, 4000)
-  await hear(UNCHOKE_BYTES)
+  await receive(UNCHOKE_BYTES)
   t.equal(requester.outstanding, 4)
 })
 
@@ -307,8 +307,8 @@ for (const [how, end] of [
 ] as const) {
   t.test(`a peer that ${how} returns its requests and leaves, once`, async t => {
     const all = setup({ window: 4 })
-    await all.hear(haveAll, UNCHOKE_BYTES)
-    await all.hear(block(0, 0))
+    await all.receive(haveAll, UNCHOKE_BYTES)
+    await all.receive(block(0, 0))
     all.log.splice(0)
     all.asked()
     end(all)
@@ -324,10 +324,10 @@ for (const [how, end] of [
 }
 
 t.test('a peer that ended and is destroyed before its messages are read leaves once', async t => {
-  const { requester, framer, hear, log } = setup({ window: 1, blocks: 1 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { requester, framer, receive, log } = setup({ window: 1, blocks: 1 })
+  await receive(haveAll, UNCHOKE_BYTES)
   requester.pause()
-  await hear(block(0, 0))
+  await receive(block(0, 0))
   framer.end()
   await settle()
   t.equal(requester.destroying, false)
@@ -337,9 +337,9 @@ t.test('a peer that ended and is destroyed before its messages are read leaves o
 })
 
 t.test('when a peer leaves in the middle of a block, the whole block is free for others', async t => {
-  const { framer, hear, lost, pieces } = setup({ window: 1 })
-  await hear(haveAll, UNCHOKE_BYTES)
-  await hear(block(0, 0).subarray(0, 5000))
+  const { framer, receive, lost, pieces } = setup({ window: 1 })
+  await receive(haveAll, UNCHOKE_BYTES)
+  await receive(block(0, 0).subarray(0, 5000))
   framer.end()
   await settle()
   t.same(lost(), ['0:0'])
@@ -350,22 +350,22 @@ t.test('when a peer leaves in the middle of a block, the whole block is free for
 
 t.test('a bitfield of a wrong length fails the chain', async t => {
   for (const length of [0, 12, 14]) {
-    const { hear, errors } = setup()
-    await hear(msg(5, Buffer.alloc(length)))
+    const { receive, errors } = setup()
+    await receive(msg(5, Buffer.alloc(length)))
     t.match(errors, refused, `${length} bytes`)
   }
 })
 
 t.test('a bitfield with spare bits fails the chain', async t => {
-  const { hear, errors } = setup()
-  await hear(msg(5, Buffer.concat([Buffer.alloc(12), Buffer.from([0x08])])))
+  const { receive, errors } = setup()
+  await receive(msg(5, Buffer.concat([Buffer.alloc(12), Buffer.from([0x08])])))
   t.match(errors, refused)
 })
 
 t.test('the last of several bitfields counts, and each reports the change', async t => {
-  const { hear, log, requester, errors } = setup()
+  const { receive, log, requester, errors } = setup()
   const some = (bits: number) => msg(5, Buffer.alloc(13).fill(bits, 0, 1))
-  await hear(some(0x80), some(0xc0), some(0xff), some(0xff), some(0))
+  await receive(some(0x80), some(0xc0), some(0xff), some(0xff), some(0))
   t.same(log, ['bitfield 0 -> 1', 'bitfield 1 -> 2', 'bitfield 2 -> 8', 'bitfield 8 -> 8', 'bitfield 8 -> 0'])
   t.equal(requester.bits.count, 0)
   t.equal(requester.amInterested, false)
@@ -373,22 +373,22 @@ t.test('the last of several bitfields counts, and each reports the change', asyn
 })
 
 t.test('without a bitfield a peer has nothing until its first have', async t => {
-  const { hear, asked, requester } = setup({ window: 4 })
-  await hear(UNCHOKE_BYTES, msg(4, u32(7)))
+  const { receive, asked, requester } = setup({ window: 4 })
+  await receive(UNCHOKE_BYTES, msg(4, u32(7)))
   t.same([...requester.bits], [7])
   t.same(asked(), ['7:0', '7:1', '7:2', '7:3'])
 })
 
 t.test('a have for a piece that the peer has changes nothing', async t => {
-  const { hear, log } = setup()
-  await hear(msg(4, u32(7)), msg(4, u32(7)), haveAll, msg(4, u32(7)))
+  const { receive, log } = setup()
+  await receive(msg(4, u32(7)), msg(4, u32(7)), haveAll, msg(4, u32(7)))
   t.same(log, ['have 7', 'bitfield 1 -> 100'])
 })
 
 t.test('a have of a piece that does not exist fails the chain, and no bitfield grows', async t => {
   for (const index of [PIECE_COUNT, 0x7fffffff, 0xffffffff]) {
-    const { hear, errors, requester, log } = setup()
-    await hear(msg(4, u32(index)))
+    const { receive, errors, requester, log } = setup()
+    await receive(msg(4, u32(index)))
     t.match(errors, refused, `${index}`)
     t.equal(requester.bits.bytes.length, 13)
     t.same(log, ['left'])
@@ -396,32 +396,32 @@ t.test('a have of a piece that does not exist fails the chain, and no bitfield g
 })
 
 t.test('a hundred thousand haves for one piece change nothing, and are not kept', async t => {
-  const { hear, log, errors, sent } = setup()
+  const { receive, log, errors, sent } = setup()
   const many = Buffer.concat(Array(1000).fill(msg(4, u32(7))))
-  for (let at = 0; at < 100; at++) await hear(many)
+  for (let at = 0; at < 100; at++) await receive(many)
   t.same(log, ['have 7'])
   t.same(errors, [])
   t.equal(sent.length, 1)
 })
 
 t.test('blocks that were not requested are not written, and fail the chain after 128', async t => {
-  const { hear, pieces, errors, requester, arrived, out } = setup()
-  await hear(haveAll)
-  for (let at = 0; at < 128; at++) await hear(block(at % 50, 0))
+  const { receive, pieces, errors, requester, arrived, out } = setup()
+  await receive(haveAll)
+  for (let at = 0; at < 128; at++) await receive(block(at % 50, 0))
   t.same(errors, [])
   t.equal(requester.wasted, 128 * KiB16)
   t.same(arrived(), [])
   t.same(out, [])
   t.equal(pieces[0]!.arrived, 0)
-  await hear(block(0, 0))
+  await receive(block(0, 0))
   t.match(errors, [{ code: 'ERR_MESSAGE', message: /128 blocks/ }])
 })
 
 t.test('a block that arrived before is ignored, and the bytes in its place stay', async t => {
-  const { hear, pieces, arrived, requester } = setup({ window: 2, blocks: 2 })
-  await hear(haveAll, UNCHOKE_BYTES)
-  await hear(block(0, 0, 1))
-  await hear(block(0, 0, 2))
+  const { receive, pieces, arrived, requester } = setup({ window: 2, blocks: 2 })
+  await receive(haveAll, UNCHOKE_BYTES)
+  await receive(block(0, 0, 1))
+  await receive(block(0, 0, 2))
   t.same(Buffer.from(pieces[0]!.data.subarray(0, KiB16)), noise(KiB16, 1))
   t.same(arrived(), ['0:0'])
   t.equal(pieces[0]!.arrived, 1)
@@ -431,10 +431,10 @@ t.test('a block that arrived before is ignored, and the bytes in its place stay'
 t.test(
   'a block that another peer brought first is not written, not lost, and not held against a peer',
   async t => {
-    const { hear, pieces, lost, errors, requester } = setup({ window: 200, blocks: 4 })
-    await hear(haveAll, UNCHOKE_BYTES)
+    const { receive, pieces, lost, errors, requester } = setup({ window: 200, blocks: 4 })
+    await receive(haveAll, UNCHOKE_BYTES)
     for (const piece of pieces.slice(0, 50)) for (let at = 0; at < 4; at++) piece.arrive(at, 'other')
-    for (const piece of pieces.slice(0, 50)) await hear(...[0, 1, 2, 3].map(at => block(piece.index, at)))
+    for (const piece of pieces.slice(0, 50)) await receive(...[0, 1, 2, 3].map(at => block(piece.index, at)))
     t.same(lost(), [])
     t.same(errors, [])
     t.equal(requester.wasted, 200 * KiB16)
@@ -442,12 +442,12 @@ t.test(
 )
 
 t.test('a block that another peer begins to write is taken from the previous writer', async t => {
-  const { hear, pieces, lost } = setup({ window: 1 })
-  await hear(haveAll, UNCHOKE_BYTES)
-  await hear(block(0, 0, 1).subarray(0, 8000))
+  const { receive, pieces, lost } = setup({ window: 1 })
+  await receive(haveAll, UNCHOKE_BYTES)
+  await receive(block(0, 0, 1).subarray(0, 8000))
   const place = pieces[0]!.place(0, { divert: () => t.fail('the latest is not diverted') })!
   place.fill(7)
-  await hear(block(0, 0, 1).subarray(8000))
+  await receive(block(0, 0, 1).subarray(8000))
   t.ok(
     place.every(byte => byte === 7),
     'nothing more was written by the first',
@@ -464,11 +464,11 @@ for (const [what, index, begin, length] of [
   ['index 0 by way of a begin that wraps', 0xffffffff, 0xffffc000, KiB16],
 ] as const) {
   t.test(`${what}: nothing is written`, async t => {
-    const { hear, pieces, arrived, requester } = setup({ window: 400 })
+    const { receive, pieces, arrived, requester } = setup({ window: 400 })
     for (const piece of pieces) piece.data.fill(0xee)
     const untouched = Buffer.alloc(4 * KiB16, 0xee)
-    await hear(haveAll, UNCHOKE_BYTES)
-    await hear(pieceMsg(index, begin, Buffer.alloc(length, 1)))
+    await receive(haveAll, UNCHOKE_BYTES)
+    await receive(pieceMsg(index, begin, Buffer.alloc(length, 1)))
     t.ok(pieces.every(({ data }) => untouched.equals(data)))
     t.same(arrived(), [])
     t.equal(requester.wasted, length)
@@ -479,7 +479,7 @@ t.test(
   'a start off the block boundary is not a block, also with indices too large for exact numbers',
   async t => {
     const index = 2_000_000
-    const { hear, requester, source, arrived } = setup({
+    const { receive, requester, source, arrived } = setup({
       pieceCount: index + 1,
       wants: () => false,
       window: 1,
@@ -488,9 +488,9 @@ t.test(
     const piece = new PieceBuffer(index, 4 * KiB16)
     source.wants = () => true
     source.takeBlocks = (_, room, at) => (room > 0 ? [{ piece, block: 1, at, lost: false }] : [])
-    await hear(UNCHOKE_BYTES, msg(4, u32(index)))
+    await receive(UNCHOKE_BYTES, msg(4, u32(index)))
     t.equal(requester.outstanding, 1)
-    await hear(pieceMsg(index, KiB16 + 1, Buffer.alloc(KiB16, 1)))
+    await receive(pieceMsg(index, KiB16 + 1, Buffer.alloc(KiB16, 1)))
     t.same(arrived(), [])
     t.equal(requester.outstanding, 1)
   },
@@ -498,10 +498,10 @@ t.test(
 
 for (const length of [1, KiB16 - 1]) {
   t.test(`a block of ${length} bytes does not answer its request: the block is requested again`, async t => {
-    const { hear, asked, lost, arrived, requester } = setup({ window: 1 })
-    await hear(haveAll, UNCHOKE_BYTES)
+    const { receive, asked, lost, arrived, requester } = setup({ window: 1 })
+    await receive(haveAll, UNCHOKE_BYTES)
     t.same(asked(), ['0:0'])
-    await hear(pieceMsg(0, 0, Buffer.alloc(length)))
+    await receive(pieceMsg(0, 0, Buffer.alloc(length)))
     t.same(arrived(), [])
     t.same(lost(), ['0:0'])
     t.same(asked(), ['0:0'])
@@ -511,17 +511,17 @@ for (const length of [1, KiB16 - 1]) {
 
 for (const length of [0, 1, KiB16 - 1]) {
   t.test(`a peer that answers everything with ${length} bytes is not asked forever`, async t => {
-    const { hear, errors, requester, source } = setup({ window: 4 })
+    const { receive, errors, requester, source } = setup({ window: 4 })
     const { onLoss } = source
     source.onLoss = (...args) => {
       onLoss(...args)
       requester.fill() // like a scheduler without another peer
     }
-    await hear(haveAll, UNCHOKE_BYTES)
+    await receive(haveAll, UNCHOKE_BYTES)
     let answers = 0
     while (errors.length === 0 && answers < 500) {
       answers++
-      await hear(pieceMsg(0, 0, Buffer.alloc(length)))
+      await receive(pieceMsg(0, 0, Buffer.alloc(length)))
     }
     t.match(errors, refused)
     t.equal(answers, 129)
@@ -535,8 +535,8 @@ function pass({ requester, time }: ReturnType<typeof setup>, ms: number) {
 
 t.test('a peer that does not answer in time is snubbed, and its requests go to others', async t => {
   const all = setup({ window: 4, fast: true })
-  const { hear, requester, state, asked, lost, time } = all
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, requester, state, asked, lost, time } = all
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   asked()
   pass(all, 10_000)
   t.equal(requester.snubbed, false, 'not at the limit itself')
@@ -554,8 +554,8 @@ t.test('a peer that does not answer in time is snubbed, and its requests go to o
 
 t.test('a silent peer is asked for one block again, rarely, and never for more', async t => {
   const all = setup({ window: 4 })
-  const { hear, requester, asked, pieces } = all
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, requester, asked, pieces } = all
+  await receive(haveAll, UNCHOKE_BYTES)
   asked()
   pass(all, 2250)
   t.same(asked(), [])
@@ -571,40 +571,40 @@ t.test('a silent peer is asked for one block again, rarely, and never for more',
 })
 
 t.test('a peer that keeps sending blocks is not snubbed', async t => {
-  const { hear, requester, time } = setup({ window: 4 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, requester, time } = setup({ window: 4 })
+  await receive(haveAll, UNCHOKE_BYTES)
   for (let index = 0; index < 4; index++) {
     time.now += 9000
-    await hear(block(0, index))
+    await receive(block(0, index))
     requester.tick(time.now, 10_000)
   }
   t.equal(requester.snubbed, false)
 })
 
 t.test('a peer with no requests to answer is not snubbed', async t => {
-  const { hear, requester, time } = setup()
-  await hear(haveAll)
+  const { receive, requester, time } = setup()
+  await receive(haveAll)
   time.now += 1e6
   requester.tick(time.now, 10_000)
   t.equal(requester.snubbed, false)
-  await hear(UNCHOKE_BYTES)
+  await receive(UNCHOKE_BYTES)
   requester.tick(time.now + 100, 10_000)
   t.equal(requester.snubbed, false, 'the time counts from the request')
 })
 
 t.test('after a silence every late answer is used, and nothing is requested twice', async t => {
   const all = setup({ window: 4, fast: true })
-  const { hear, requester, asked, arrived, errors, said } = all
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, requester, asked, arrived, errors, sentTypes } = all
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   asked()
   pass(all, 14_000)
   t.equal(requester.snubbed, true)
   asked()
-  await hear(block(0, 0))
+  await receive(block(0, 0))
   t.equal(requester.snubbed, false)
-  t.same(said(), ['cancel', 'request'], 'what was asked for again is taken back, and one more asked for')
+  t.same(sentTypes(), ['cancel', 'request'], 'what was asked for again is taken back, and one more asked for')
   t.same(asked(), ['1:0'])
-  await hear(block(0, 1), block(0, 2), block(0, 3))
+  await receive(block(0, 1), block(0, 2), block(0, 3))
   t.same(arrived(), ['0:0', '0:1', '0:2', '0:3'])
   t.equal(requester.wasted, 0)
   t.equal(requester.outstanding, 4)
@@ -613,12 +613,12 @@ t.test('after a silence every late answer is used, and nothing is requested twic
 
 t.test('a late answer of a silent peer is used, also after its piece was begun again', async t => {
   const all = setup({ window: 4, fast: true })
-  const { hear, pieces, arrived, requester } = all
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, pieces, arrived, requester } = all
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   pass(all, 11_000)
   pieces[0]!.close()
   pieces[0] = new PieceBuffer(0, 4 * KiB16)
-  await hear(block(0, 2, 7))
+  await receive(block(0, 2, 7))
   t.same(arrived(), ['0:2'])
   t.same(Buffer.from(pieces[0]!.data.subarray(2 * KiB16, 3 * KiB16)), noise(KiB16, 7))
   t.equal(requester.wasted, 0)
@@ -628,20 +628,20 @@ t.test(
   'requests that a peer dropped are sent again within a few seconds, and the window shrinks',
   async t => {
     const all = setup({ window: 8 })
-    const { hear, asked, lost, state, requester } = all
-    await hear(haveAll, UNCHOKE_BYTES)
+    const { receive, asked, lost, state, requester } = all
+    await receive(haveAll, UNCHOKE_BYTES)
     asked()
     pass(all, 250)
-    await hear(block(0, 0), block(0, 1)) // it dropped 0:2 to 1:3
+    await receive(block(0, 0), block(0, 1)) // it dropped 0:2 to 1:3
     t.same(asked(), ['2:0', '2:1'])
-    await hear(block(2, 0), block(2, 1))
+    await receive(block(2, 0), block(2, 1))
     pass(all, 2500)
     t.same(lost(), [])
     pass(all, 500)
     t.same(lost(), ['0:3', '1:0', '1:1', '1:2', '1:3'], 'but for the one that was asked for once more')
     t.same(state.accepted, [3])
     t.same(asked(), ['2:2', '2:3', '0:2'])
-    await hear(block(2, 2), block(2, 3), block(0, 2))
+    await receive(block(2, 2), block(2, 3), block(0, 2))
     t.equal(asked()[0], '0:3')
     t.equal(requester.snubbed, false)
   },
@@ -649,12 +649,12 @@ t.test(
 
 t.test('a peer that dropped everything is found by one request', async t => {
   const all = setup({ window: 4 })
-  const { hear, asked, requester } = all
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, asked, requester } = all
+  await receive(haveAll, UNCHOKE_BYTES)
   asked()
   pass(all, 2500)
   t.same(asked(), ['0:0'])
-  await hear(block(0, 0))
+  await receive(block(0, 0))
   t.same(asked(), ['1:0'])
   pass(all, 3000)
   t.equal(asked()[0], '0:1')
@@ -663,11 +663,11 @@ t.test('a peer that dropped everything is found by one request', async t => {
 
 t.test('a peer that answers in any order has dropped nothing while old requests are answered', async t => {
   const all = setup({ window: 40 })
-  const { hear, lost } = all
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, lost } = all
+  await receive(haveAll, UNCHOKE_BYTES)
   for (let index = 9; index > 0; index--) {
     for (const at of [3, 1, 0, 2]) {
-      await hear(block(index, at))
+      await receive(block(index, at))
       pass(all, 500)
     }
   }
@@ -678,11 +678,11 @@ t.test(
   'a peer that pauses gets three times its longest pause before a request counts as dropped',
   async t => {
     const all = setup({ window: 12 })
-    const { hear, lost, asked } = all
-    await hear(haveAll, UNCHOKE_BYTES)
+    const { receive, lost, asked } = all
+    await receive(haveAll, UNCHOKE_BYTES)
     asked()
     for (const at of [0, 1, 2, 3]) {
-      await hear(block(0, at))
+      await receive(block(0, at))
       pass(all, 2250)
     }
     asked()
@@ -693,13 +693,13 @@ t.test(
 )
 
 t.test('a snubbed peer that chokes and unchokes starts with a clean state', async t => {
-  const { hear, requester, time, asked } = setup({ window: 4 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, requester, time, asked } = setup({ window: 4 })
+  await receive(haveAll, UNCHOKE_BYTES)
   requester.tick((time.now += 10_001), 10_000)
   asked()
-  await hear(CHOKE_BYTES)
+  await receive(CHOKE_BYTES)
   time.now += 1000
-  await hear(UNCHOKE_BYTES)
+  await receive(UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3'])
   requester.tick((time.now += 5000), 10_000)
   t.equal(requester.snubbed, false)
@@ -707,11 +707,11 @@ t.test('a snubbed peer that chokes and unchokes starts with a clean state', asyn
 
 t.test('requests that were lost long ago do not delay new ones', async t => {
   const all = setup({ window: 2, fast: true })
-  const { hear, requester, time, state, pieces, asked } = all
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, requester, time, state, pieces, asked } = all
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   requester.tick((time.now += 10_001), 10_000)
   state.size = 0
-  await hear(block(0, 1), block(0, 0)) // late, but still useful
+  await receive(block(0, 1), block(0, 0)) // late, but still useful
   t.equal(requester.snubbed, false)
   pieces[0]!.arrive(2, 'other')
   asked()
@@ -726,8 +726,8 @@ t.test('requests that were lost long ago do not delay new ones', async t => {
 })
 
 t.test('a reject for a cancelled request is not taken for that of a newer one', async t => {
-  const { hear, requester, pieces, asked, lost, arrived, state } = setup({ window: 4, fast: true })
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, requester, pieces, asked, lost, arrived, state } = setup({ window: 4, fast: true })
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   state.size = 0
   for (const at of [0, 1, 2, 3]) {
     requester.cancel(pieces[0]!, at)
@@ -737,19 +737,19 @@ t.test('a reject for a cancelled request is not taken for that of a newer one', 
   state.size = 4
   requester.fill()
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3'])
-  await hear(...[0, 1, 2, 3].map(at => reject(0, at)))
+  await receive(...[0, 1, 2, 3].map(at => reject(0, at)))
   t.same(lost(), [])
   t.equal(requester.outstanding, 4)
   t.equal(requester.offers(0), true)
   t.same(state.accepted, [])
-  await hear(reject(0, 0), block(0, 1))
+  await receive(reject(0, 0), block(0, 1))
   t.same(lost(), ['0:0'], 'but the next is')
   t.same(arrived(), ['0:1'])
 })
 
 t.test('a block that was on its way when it was cancelled answers the newer request', async t => {
-  const { hear, requester, pieces, asked, sent, arrived, state, errors } = setup({ window: 1, fast: true })
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, requester, pieces, asked, sent, arrived, state, errors } = setup({ window: 1, fast: true })
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   state.size = 0
   requester.cancel(pieces[0]!, 0)
   pieces[0]!.release(0)
@@ -757,30 +757,30 @@ t.test('a block that was on its way when it was cancelled answers the newer requ
   requester.fill()
   asked()
   state.size = 0
-  await hear(block(0, 0))
+  await receive(block(0, 0))
   t.same(arrived(), ['0:0'])
   t.same(sent, [{ type: 'cancel', index: 0, begin: 0, length: KiB16 }], 'which is taken back')
-  await hear(reject(0, 0))
+  await receive(reject(0, 0))
   t.same(errors, [])
   t.equal(requester.wasted, 0)
   t.equal(requester.outstanding, 0)
 })
 
 t.test('the block of a cancelled request is used while it is still missing', async t => {
-  const { hear, requester, pieces, arrived, state } = setup({ window: 1, fast: true })
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, requester, pieces, arrived, state } = setup({ window: 1, fast: true })
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   state.size = 0
   requester.cancel(pieces[0]!, 0)
   pieces[0]!.release(0)
-  await hear(block(0, 0))
+  await receive(block(0, 0))
   t.same(arrived(), ['0:0'])
-  await hear(reject(0, 0))
+  await receive(reject(0, 0))
   t.equal(requester.offers(0), true)
 })
 
 t.test('cancel withdraws one request, sends a cancel, and accepts a block that is on its way', async t => {
-  const { hear, requester, pieces, sent, asked, errors, state } = setup({ window: 4 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, requester, pieces, sent, asked, errors, state } = setup({ window: 4 })
+  await receive(haveAll, UNCHOKE_BYTES)
   asked()
   state.size = 3 // no room for another request
   requester.cancel(pieces[0]!, 2)
@@ -790,27 +790,27 @@ t.test('cancel withdraws one request, sends a cancel, and accepts a block that i
   requester.cancel(pieces[5]!, 0)
   requester.cancel(new PieceBuffer(0, 4 * KiB16), 0)
   t.equal(sent.length, 1, 'only what was asked for')
-  for (let at = 0; at < 129; at++) await hear(block(0, 2))
+  for (let at = 0; at < 129; at++) await receive(block(0, 2))
   t.same(errors, [])
-  await hear(block(0, 2))
+  await receive(block(0, 2))
   t.match(errors, refused)
 })
 
 t.test('when the window shrinks, nothing is requested until there is room', async t => {
-  const { hear, state, requester, asked } = setup({ window: 8 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, state, requester, asked } = setup({ window: 8 })
+  await receive(haveAll, UNCHOKE_BYTES)
   asked()
   state.size = 4
   for (const at of [0, 1, 2, 3]) {
-    await hear(block(0, at))
+    await receive(block(0, at))
     t.same(asked(), [])
   }
-  await hear(block(1, 0))
+  await receive(block(1, 0))
   t.equal(requester.outstanding, 4)
 })
 
 t.test('a block source that calls fill() while it is asked stays within the window', async t => {
-  const { hear, source, requester, most, asked } = setup({ window: 4 })
+  const { receive, source, requester, maxPending, asked } = setup({ window: 4 })
   const { takeBlocks } = source
   let calls = 0
   source.takeBlocks = (...args) => {
@@ -819,39 +819,39 @@ t.test('a block source that calls fill() while it is asked stays within the wind
     if (calls < 10) requester.fill()
     return taken
   }
-  await hear(haveAll, UNCHOKE_BYTES)
+  await receive(haveAll, UNCHOKE_BYTES)
   t.equal(asked().length, 4)
-  t.equal(most(), 4)
+  t.equal(maxPending(), 4)
 })
 
 t.test('a choke and a block in one chunk are handled in their order, as in two chunks', async t => {
   const logs: string[][] = []
   for (const together of [false, true]) {
-    const { hear, log, requester } = setup({ window: 2 })
-    await hear(haveAll, UNCHOKE_BYTES)
+    const { receive, log, requester } = setup({ window: 2 })
+    await receive(haveAll, UNCHOKE_BYTES)
     const messages = [CHOKE_BYTES, block(0, 0), UNCHOKE_BYTES, msg(4, u32(7)), block(0, 1)]
-    if (together) await hear(...messages)
-    else for (const message of messages) await hear(message)
+    if (together) await receive(...messages)
+    else for (const message of messages) await receive(message)
     t.equal(requester.downloaded, 2 * KiB16)
     logs.push(log)
   }
-  const [apart, together] = logs
-  t.same(apart!.slice(1, 4), ['lost 0:0', 'lost 0:1', 'arrived 0:0'])
-  t.same(together, apart)
+  const [separate, together] = logs
+  t.same(separate!.slice(1, 4), ['lost 0:0', 'lost 0:1', 'arrived 0:0'])
+  t.same(together, separate)
 })
 
 t.test('a block that comes twice in one chunk is written and counted once', async t => {
-  const { hear, pieces, arrived, requester } = setup({ window: 1 })
-  await hear(haveAll, UNCHOKE_BYTES)
-  await hear(block(0, 0, 1), block(0, 0, 2))
+  const { receive, pieces, arrived, requester } = setup({ window: 1 })
+  await receive(haveAll, UNCHOKE_BYTES)
+  await receive(block(0, 0, 1), block(0, 0, 2))
   t.same(Buffer.from(pieces[0]!.data.subarray(0, KiB16)), noise(KiB16, 1))
   t.same(arrived(), ['0:0'])
   t.equal(requester.wasted, KiB16)
 })
 
 t.test('a block that another writer claims before its message is handled does not arrive', async t => {
-  const { hear, requester, pieces, arrived, lost, out } = setup({ window: 1, blocks: 1 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, requester, pieces, arrived, lost, out } = setup({ window: 1, blocks: 1 })
+  await receive(haveAll, UNCHOKE_BYTES)
   const writer = { divert() {} }
   const piece = requester.place(0, 0, KiB16, writer)!
   t.equal(piece, pieces[0])
@@ -863,8 +863,8 @@ t.test('a block that another writer claims before its message is handled does no
 })
 
 t.test('a block that was written before its connection failed can be written by another peer', async t => {
-  const { hear, requester, pieces, lost, arrived } = setup({ window: 1 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, requester, pieces, lost, arrived } = setup({ window: 1 })
+  await receive(haveAll, UNCHOKE_BYTES)
   t.ok(requester.place(0, 0, KiB16, { divert() {} }))
   requester.destroy()
   t.same(lost(), ['0:0'])
@@ -874,10 +874,10 @@ t.test('a block that was written before its connection failed can be written by 
 })
 
 t.test('interest is reported in order with the pieces that the peer has', async t => {
-  const { hear, requester } = setup({ fast: true })
+  const { receive, requester } = setup({ fast: true })
   const seen: [boolean, number][] = []
   requester.on('interest', () => seen.push([requester.peerInterested, requester.bits.count]))
-  await hear(HAVE_ALL, HAVE_NONE, msg(2), HAVE_ALL, msg(3))
+  await receive(HAVE_ALL, HAVE_NONE, msg(2), HAVE_ALL, msg(3))
   t.same(seen, [
     [true, 0],
     [false, PIECE_COUNT],
@@ -885,9 +885,9 @@ t.test('interest is reported in order with the pieces that the peer has', async 
 })
 
 t.test('messages that do not concern requests have no effect', async t => {
-  const { hear, log, errors, out } = setup()
-  await hear(u32(0), msg(20, [0, 100, 101]), msg(9, [1, 2]), msg(50))
-  await hear(msg(6, u32(0, 0, KiB16)), msg(8, u32(0, 0, KiB16)), msg(2), msg(3))
+  const { receive, log, errors, out } = setup()
+  await receive(u32(0), msg(20, [0, 100, 101]), msg(9, [1, 2]), msg(50))
+  await receive(msg(6, u32(0, 0, KiB16)), msg(8, u32(0, 0, KiB16)), msg(2), msg(3))
   t.same([log, errors, out], [[], [], []])
 })
 
@@ -906,62 +906,62 @@ for (const [what, message] of [
 ] as const) {
   t.test(`${what} without the fast extension fails the chain, and with it does not`, async t => {
     const without = setup()
-    await without.hear(message)
+    await without.receive(message)
     t.match(without.errors, refused)
     const agreed = setup({ fast: true })
-    await agreed.hear(message)
+    await agreed.receive(message)
     t.same(agreed.errors, [])
   })
 }
 
 t.test('have-all is every piece, and have-none is none', async t => {
-  const { hear, requester, said, log, asked } = setup({ fast: true, window: 2 })
-  await hear(HAVE_ALL)
+  const { receive, requester, sentTypes, log, asked } = setup({ fast: true, window: 2 })
+  await receive(HAVE_ALL)
   t.equal(requester.bits.full, true)
-  t.same(said(), ['interested'])
-  await hear(HAVE_NONE)
+  t.same(sentTypes(), ['interested'])
+  await receive(HAVE_NONE)
   t.equal(requester.bits.count, 0)
-  t.same(said(), ['interested', 'notInterested'])
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  t.same(sentTypes(), ['interested', 'notInterested'])
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:1'])
   t.same(log, ['bitfield 0 -> 100', 'bitfield 100 -> 0', 'bitfield 0 -> 100'])
 })
 
 t.test('have-all and have-none a thousand times in turn: the last one counts', async t => {
-  const { hear, requester, errors, log } = setup({ fast: true })
-  for (let at = 0; at < 1000; at++) await hear(HAVE_ALL, HAVE_NONE)
+  const { receive, requester, errors, log } = setup({ fast: true })
+  for (let at = 0; at < 1000; at++) await receive(HAVE_ALL, HAVE_NONE)
   t.same(errors, [])
   t.equal(requester.amInterested, false)
   t.equal(log.filter(line => line === 'bitfield 100 -> 0').length, 1000)
 })
 
 t.test('with the fast extension a choke discards no requests', async t => {
-  const { hear, asked, lost, arrived, requester } = setup({ fast: true, window: 4 })
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, asked, lost, arrived, requester } = setup({ fast: true, window: 4 })
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   asked()
-  await hear(CHOKE_BYTES)
+  await receive(CHOKE_BYTES)
   t.equal(requester.outstanding, 4)
   t.same(lost(), [])
-  await hear(block(0, 0))
+  await receive(block(0, 0))
   t.same(arrived(), ['0:0'], 'what it answers is taken')
-  await hear(reject(0, 1), reject(0, 2))
+  await receive(reject(0, 1), reject(0, 2))
   t.same(lost(), ['0:1', '0:2'], 'what it rejects is lost')
   t.equal(requester.outstanding, 1)
-  await hear(UNCHOKE_BYTES)
+  await receive(UNCHOKE_BYTES)
   t.equal(requester.outstanding, 4)
   t.notOk(asked().includes('0:3'), 'and nothing is asked for twice')
 })
 
 t.test('a reject while unchoked returns the block, and the window shrinks to what is accepted', async t => {
-  const { hear, asked, lost, requester, errors, state, time } = setup({ fast: true, window: 6 })
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, asked, lost, requester, errors, state, time } = setup({ fast: true, window: 6 })
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
   time.now += 20
-  await hear(reject(1, 0), reject(1, 1))
+  await receive(reject(1, 0), reject(1, 1))
   t.same(lost(), ['1:0', '1:1'])
   t.same(state.accepted, [5, 4])
   t.same(asked(), [], 'nothing more until there is room')
-  await hear(block(0, 0))
+  await receive(block(0, 0))
   t.same(asked(), ['1:0'], 'and then the same again')
   t.equal(requester.offers(1), true)
   t.same(errors, [])
@@ -971,30 +971,30 @@ t.test(
   'a peer that rejects everything is asked at intervals, and gives everything once it accepts',
   async t => {
     const all = setup({ fast: true, window: 4, wants: index => index < 8 })
-    const { hear, asked, errors, requester, arrived, time } = all
-    await hear(HAVE_ALL, UNCHOKE_BYTES)
+    const { receive, asked, errors, requester, arrived, time } = all
+    await receive(HAVE_ALL, UNCHOKE_BYTES)
     let requests = 0
     for (const end = time.now + 120_000; time.now < end; pass(all, 250)) {
       const names = asked()
       requests += names.length
-      await hear(...names.map(name => reject(...(name.split(':').map(Number) as [number, number]))))
+      await receive(...names.map(name => reject(...(name.split(':').map(Number) as [number, number]))))
     }
     t.ok(requests >= 15 && requests <= 100, `${requests} requests in two minutes`)
     t.equal(requester.outstanding, 0)
     t.same(errors, [])
     for (let turns = 0; arrived().length < 32 && turns < 200; turns++) {
       pass(all, 250)
-      for (const name of asked()) await hear(block(...(name.split(':').map(Number) as [number, number])))
+      for (const name of asked()) await receive(block(...(name.split(':').map(Number) as [number, number])))
     }
     t.equal(arrived().length, 32)
   },
 )
 
 t.test('rejects of blocks that were not requested are ignored', async t => {
-  const { hear, lost, errors, requester, asked } = setup({ fast: true, window: 2 })
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, lost, errors, requester, asked } = setup({ fast: true, window: 2 })
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   asked()
-  await hear(
+  await receive(
     reject(5, 0),
     reject(0, 2),
     msg(16, u32(0, 1, KiB16)),
@@ -1009,45 +1009,45 @@ t.test('rejects of blocks that were not requested are ignored', async t => {
 })
 
 t.test('a reject from a snubbed peer does not lose the request a second time', async t => {
-  const { hear, lost, requester, time } = setup({ fast: true, window: 2 })
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, lost, requester, time } = setup({ fast: true, window: 2 })
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   requester.tick((time.now += 10_001), 10_000)
   t.same(lost(), ['0:0', '0:1'])
-  await hear(reject(0, 1))
+  await receive(reject(0, 1))
   t.same(lost(), ['0:0', '0:1'])
   t.equal(requester.snubbed, false, 'and is an answer')
 })
 
 t.test('while choked only allowed pieces are requested, and not again after a reject', async t => {
-  const { hear, asked, errors, requester } = setup({ fast: true, window: 100, blocks: 2 })
-  await hear(HAVE_ALL, ...[0, 1, 2, 3].map(allow))
+  const { receive, asked, errors, requester } = setup({ fast: true, window: 100, blocks: 2 })
+  await receive(HAVE_ALL, ...[0, 1, 2, 3].map(allow))
   const all = ['0:0', '0:1', '1:0', '1:1', '2:0', '2:1', '3:0', '3:1']
   t.same(asked(), all)
-  await hear(...[0, 1, 2, 3].flatMap(index => [reject(index, 0), reject(index, 1)]))
+  await receive(...[0, 1, 2, 3].flatMap(index => [reject(index, 0), reject(index, 1)]))
   t.same(asked(), [])
-  await hear(...[0, 1, 2, 3].map(allow))
-  await hear(...[0, 1, 2, 3].flatMap(index => [reject(index, 0), reject(index, 1)]))
+  await receive(...[0, 1, 2, 3].map(allow))
+  await receive(...[0, 1, 2, 3].flatMap(index => [reject(index, 0), reject(index, 1)]))
   t.ok(asked().length <= 8, 'nor in a loop')
   t.equal(requester.outstanding, 0)
   t.same(errors, [])
 })
 
 t.test('an allowed piece that the peer lacks is requested when the peer has it', async t => {
-  const { hear, asked } = setup({ fast: true, window: 8 })
-  await hear(HAVE_NONE, allow(7))
+  const { receive, asked } = setup({ fast: true, window: 8 })
+  await receive(HAVE_NONE, allow(7))
   t.same(asked(), [])
-  await hear(msg(4, u32(8)))
+  await receive(msg(4, u32(8)))
   t.same(asked(), [], 'which is another')
-  await hear(msg(4, u32(7)))
+  await receive(msg(4, u32(7)))
   t.same(asked(), ['7:0', '7:1', '7:2', '7:3'])
 })
 
 t.test('a hundred thousand allowed and suggested pieces, mostly invalid, are bounded', async t => {
-  const { hear, asked, errors, requester } = setup({ fast: true, window: 1000, blocks: 1 })
-  await hear(HAVE_ALL)
+  const { receive, asked, errors, requester } = setup({ fast: true, window: 1000, blocks: 1 })
+  await receive(HAVE_ALL)
   for (let at = 0; at < 100; at++) {
-    await hear(...Array.from({ length: 500 }, (_, n) => allow(PIECE_COUNT + 500 * at + n)))
-    await hear(...Array.from({ length: 500 }, (_, n) => suggest(0xffffffff - 500 * at - n)))
+    await receive(...Array.from({ length: 500 }, (_, n) => allow(PIECE_COUNT + 500 * at + n)))
+    await receive(...Array.from({ length: 500 }, (_, n) => suggest(0xffffffff - 500 * at - n)))
   }
   t.same(asked(), [])
   t.same(errors, [])
@@ -1055,8 +1055,8 @@ t.test('a hundred thousand allowed and suggested pieces, mostly invalid, are bou
 })
 
 t.test('a piece that the peer lost is no longer requested from it', async t => {
-  const { hear, requester, asked, lost, log, errors } = setup({ fast: true, window: 6 })
-  await hear(HAVE_ALL, UNCHOKE_BYTES)
+  const { receive, requester, asked, lost, log, errors } = setup({ fast: true, window: 6 })
+  await receive(HAVE_ALL, UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
   requester.write({ type: 'dontHave', index: 0 })
   await settle()
@@ -1074,9 +1074,9 @@ t.test('a piece that the peer lost is no longer requested from it', async t => {
 })
 
 t.test('a peer that no longer has a useful piece is sent not interested', async t => {
-  const { hear, requester, said } = setup()
-  await hear(msg(4, u32(3)))
+  const { receive, requester, sentTypes } = setup()
+  await receive(msg(4, u32(3)))
   requester.write({ type: 'dontHave', index: 3 })
   await settle()
-  t.same(said(), ['interested', 'notInterested'])
+  t.same(sentTypes(), ['interested', 'notInterested'])
 })

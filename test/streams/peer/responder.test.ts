@@ -81,7 +81,7 @@ function setup({
     items,
     errors,
     closes: () => closes,
-    async hear(...messages: Message[]) {
+    async receive(...messages: Message[]) {
       for (const message of messages) responder.write(message)
       await settle()
       await settle()
@@ -92,7 +92,7 @@ function setup({
       await settle()
     },
     /** Returns the messages since the last call, without the first unchoke and the runs of blocks. */
-    said: () => items.filter(item => !(item instanceof Uint8Array)).slice(choked ? 0 : 1),
+    sentMessages: () => items.filter(item => !(item instanceof Uint8Array)).slice(choked ? 0 : 1),
     runs: () => items.filter(item => item instanceof Uint8Array),
     /** Returns these blocks as bytes of the wire. */
     wire: (...blocks: Block[]) =>
@@ -109,7 +109,7 @@ function setup({
 }
 
 t.test('requests are answered with the right bytes, in the order of the requests', async t => {
-  const { hear, responder, items, errors, wire } = setup()
+  const { receive, responder, items, errors, wire } = setup()
   responder.on('data', item => {
     if (item instanceof Uint8Array) responder.release(item)
   })
@@ -120,7 +120,7 @@ t.test('requests are answered with the right bytes, in the order of the requests
     [1, 3, 1],
     [3, 0, 1000],
   ]
-  await hear(...blocks.map(block => request(...block)))
+  await receive(...blocks.map(block => request(...block)))
   await settle()
   t.same(items[0], { type: 'unchoke' })
   const runs = items.slice(1) as Uint8Array[]
@@ -133,9 +133,9 @@ t.test('requests are answered with the right bytes, in the order of the requests
 })
 
 t.test('consecutive requests are one read and one item', async t => {
-  const { hear, gate, reads, runs, wire, responder } = setup({ gated: true, pieceLength: 20 * KiB16 })
-  await hear(request(1, 0))
-  await hear(...[4, 5, 6].map(at => request(0, at * KiB16)))
+  const { receive, gate, reads, runs, wire, responder } = setup({ gated: true, pieceLength: 20 * KiB16 })
+  await receive(request(1, 0))
+  await receive(...[4, 5, 6].map(at => request(0, at * KiB16)))
   t.equal(reads.length, 1, 'one run is read at a time')
   await gate()
   await gate()
@@ -210,12 +210,12 @@ for (const [what, asked, expected, run] of [
       pieceLength: 20 * KiB16,
       ...(run === undefined ? {} : { policy: { maxBlocks: run, defers: () => false } }),
     })
-    const { hear, gate, reads, responder, items, wire } = all
+    const { receive, gate, reads, responder, items, wire } = all
     responder.on('data', item => {
       if (item instanceof Uint8Array) responder.release(item)
     })
-    await hear(request(2, 0))
-    await hear(...asked.map(block => request(...block)))
+    await receive(request(2, 0))
+    await receive(...asked.map(block => request(...block)))
     await gate()
     t.same(reads.slice(1), expected)
     for (let turn = 0; turn < 20; turn++) await gate()
@@ -224,8 +224,8 @@ for (const [what, asked, expected, run] of [
 }
 
 t.test('at most two runs are lent, until one is released', async t => {
-  const { hear, responder, runs, reads } = setup()
-  await hear(...[0, 1, 2, 0].map(index => request(index, 0)))
+  const { receive, responder, runs, reads } = setup()
+  await receive(...[0, 1, 2, 0].map(index => request(index, 0)))
   await settle()
   t.equal(reads.length, 2)
   t.equal(runs().length, 2)
@@ -242,8 +242,8 @@ t.test('at most two runs are lent, until one is released', async t => {
 })
 
 t.test('uploaded bytes count once they were sent, without the headers of blocks', async t => {
-  const { hear, responder, runs } = setup()
-  await hear(request(0, 0), request(3, 0, 1000))
+  const { receive, responder, runs } = setup()
+  await receive(request(0, 0), request(3, 0, 1000))
   t.equal(runs().length, 2)
   t.equal(responder.uploaded, 0)
   responder.release(runs()[1]!)
@@ -255,8 +255,8 @@ t.test('uploaded bytes count once they were sent, without the headers of blocks'
 })
 
 t.test('while nothing is taken, at most two runs are read, however many requests wait', async t => {
-  const { hear, reads } = setup({ unread: true, pieceLength: 20 * KiB16 })
-  await hear(...Array.from({ length: 400 }, (_, at) => request(at % 3, (at % 20) * KiB16)))
+  const { receive, reads } = setup({ unread: true, pieceLength: 20 * KiB16 })
+  await receive(...Array.from({ length: 400 }, (_, at) => request(at % 3, (at % 20) * KiB16)))
   for (let turn = 0; turn < 20; turn++) await settle()
   t.equal(reads.length, 2)
 })
@@ -265,39 +265,39 @@ t.test('as many requests wait as the queue holds, and the rest is rejected', asy
   for (const queue of [undefined, 7]) {
     const most = queue ?? 500
     const all = setup({ gated: true, ...(queue === undefined ? {} : { maxQueued: queue }) })
-    await all.hear(request(0, 0))
-    await all.hear(...Array.from({ length: most + 3 }, () => request(1, 0)))
+    await all.receive(request(0, 0))
+    await all.receive(...Array.from({ length: most + 3 }, () => request(1, 0)))
     t.equal(all.responder.waiting, most)
-    t.same(all.said(), [reject(1, 0), reject(1, 0), reject(1, 0)])
+    t.same(all.sentMessages(), [reject(1, 0), reject(1, 0), reject(1, 0)])
     t.same(all.errors, [])
   }
 })
 
 t.test('without the fast extension excess requests are dropped silently', async t => {
-  const { hear, responder, said } = setup({ gated: true, fast: false, maxQueued: 2 })
-  await hear(...Array.from({ length: 10 }, () => request(1, 0)))
+  const { receive, responder, sentMessages } = setup({ gated: true, fast: false, maxQueued: 2 })
+  await receive(...Array.from({ length: 10 }, () => request(1, 0)))
   t.equal(responder.waiting, 2)
-  t.same(said(), [])
+  t.same(sentMessages(), [])
 })
 
 t.test('2001 useless requests in a row fail the stage, and an answered one resets the count', async t => {
   for (const fast of [true, false]) {
-    const { hear, errors, responder, runs } = setup({ has: index => index === 0, fast })
+    const { receive, errors, responder, runs } = setup({ has: index => index === 0, fast })
     const useless = Array.from({ length: 2000 }, () => request(1, 0))
-    await hear(...useless)
-    await hear(request(0, 0))
+    await receive(...useless)
+    await receive(request(0, 0))
     for (const run of runs()) responder.release(run)
-    await hear(...useless)
+    await receive(...useless)
     t.same(errors, [])
-    await hear(request(1, 0))
+    await receive(request(1, 0))
     t.match(errors, [refused])
     t.equal(responder.destroyed, true)
   }
 })
 
 t.test('a peer that requests and cancels without end, and reads no answer, fails the stage', async t => {
-  const { hear, errors, responder } = setup({ gated: true, unread: true })
-  await hear(request(0, 0))
+  const { receive, errors, responder } = setup({ gated: true, unread: true })
+  await receive(request(0, 0))
   let rounds = 0
   while (!responder.destroying && rounds < 40_000) {
     for (let at = 0; at < 100; at++) {
@@ -312,10 +312,10 @@ t.test('a peer that requests and cancels without end, and reads no answer, fails
 })
 
 t.test('a request that is cancelled before it is read is rejected, and not read', async t => {
-  const { hear, gate, reads, said, responder } = setup({ gated: true })
-  await hear(request(0, 0), request(1, 0), request(2, 0))
-  await hear(cancel(1, 0))
-  t.same(said(), [reject(1, 0)])
+  const { receive, gate, reads, sentMessages, responder } = setup({ gated: true })
+  await receive(request(0, 0), request(1, 0), request(2, 0))
+  await receive(cancel(1, 0))
+  t.same(sentMessages(), [reject(1, 0)])
   t.equal(responder.waiting, 1)
   await gate()
   t.same(reads, [
@@ -325,27 +325,27 @@ t.test('a request that is cancelled before it is read is rejected, and not read'
 })
 
 t.test('without the fast extension a cancel gets no answer', async t => {
-  const { hear, said, responder } = setup({ gated: true, fast: false })
-  await hear(request(0, 0), request(1, 0))
-  await hear(cancel(1, 0))
+  const { receive, sentMessages, responder } = setup({ gated: true, fast: false })
+  await receive(request(0, 0), request(1, 0))
+  await receive(cancel(1, 0))
   t.equal(responder.waiting, 0)
-  t.same(said(), [])
+  t.same(sentMessages(), [])
 })
 
 t.test('a cancel that comes while the block is being read does not stop the block', async t => {
-  const { hear, gate, said, runs } = setup({ gated: true })
-  await hear(request(0, 0))
-  await hear(cancel(0, 0))
+  const { receive, gate, sentMessages, runs } = setup({ gated: true })
+  await receive(request(0, 0))
+  await receive(cancel(0, 0))
   await gate()
-  t.same(said(), [])
+  t.same(sentMessages(), [])
   t.equal(runs().length, 1)
 })
 
 t.test('a cancel of a block that was not requested is ignored', async t => {
-  const { hear, said, errors, responder } = setup({ gated: true })
-  await hear(request(0, 0), request(1, 0))
-  await hear(cancel(2, 0), cancel(1, 1), cancel(1, 0, 1), cancel(0xffffffff, 0xffffffff, 0xffffffff))
-  t.same(said(), [])
+  const { receive, sentMessages, errors, responder } = setup({ gated: true })
+  await receive(request(0, 0), request(1, 0))
+  await receive(cancel(2, 0), cancel(1, 1), cancel(1, 0, 1), cancel(0xffffffff, 0xffffffff, 0xffffffff))
+  t.same(sentMessages(), [])
   t.same(errors, [])
   t.equal(responder.waiting, 1)
 })
@@ -354,9 +354,9 @@ t.test(
   'at first the peer is choked: requests are rejected, or ignored without the fast extension',
   async t => {
     for (const fast of [true, false]) {
-      const { hear, said, reads, errors } = setup({ choked: true, fast })
-      await hear({ type: 'interested' }, request(0, 0))
-      t.same(said(), fast ? [reject(0, 0)] : [])
+      const { receive, sentMessages, reads, errors } = setup({ choked: true, fast })
+      await receive({ type: 'interested' }, request(0, 0))
+      t.same(sentMessages(), fast ? [reject(0, 0)] : [])
       t.same(reads, [])
       t.same(errors, [])
     }
@@ -375,66 +375,66 @@ t.test('unchoke and choke are sent once each', async t => {
 })
 
 t.test('a choke is sent before it rejects waiting requests; allowed pieces are still answered', async t => {
-  const { hear, gate, responder, said, runs, wire } = setup({ gated: true })
+  const { receive, gate, responder, sentMessages, runs, wire } = setup({ gated: true })
   responder.allow(2)
-  await hear(request(0, 0), request(1, 0), request(2, 0), request(1, KiB16))
+  await receive(request(0, 0), request(1, 0), request(2, 0), request(1, KiB16))
   responder.choke()
   await settle()
-  t.same(said(), [{ type: 'choke' }, reject(1, 0), reject(1, KiB16)])
+  t.same(sentMessages(), [{ type: 'choke' }, reject(1, 0), reject(1, KiB16)])
   await gate()
   await gate()
   t.ok(Buffer.concat(runs()).equals(wire([0, 0, KiB16], [2, 0, KiB16])), 'and what was being read is sent')
 })
 
 t.test('without the fast extension a choke drops waiting requests silently', async t => {
-  const { hear, gate, responder, said, runs } = setup({ gated: true, fast: false })
-  await hear(request(0, 0), request(1, 0))
+  const { receive, gate, responder, sentMessages, runs } = setup({ gated: true, fast: false })
+  await receive(request(0, 0), request(1, 0))
   responder.choke()
   await gate()
-  t.same(said(), [{ type: 'choke' }])
+  t.same(sentMessages(), [{ type: 'choke' }])
   t.equal(runs().length, 1)
   t.equal(responder.waiting, 0)
 })
 
 t.test('an allowed piece is served to a choked peer up to three times its bytes', async t => {
-  const { hear, responder, said, reads } = setup({ choked: true })
+  const { receive, responder, sentMessages, reads } = setup({ choked: true })
   responder.on('data', item => {
     if (item instanceof Uint8Array) responder.release(item)
   })
   responder.allow(1)
   for (let at = 0; at < 3; at++) {
-    await hear(request(1, 0, 10_000), request(1, 10_000, 15_000), request(1, 25_000, 15_000))
+    await receive(request(1, 0, 10_000), request(1, 10_000, 15_000), request(1, 25_000, 15_000))
     await settle()
   }
-  t.same(said(), [])
+  t.same(sentMessages(), [])
   t.equal(
     reads.reduce((sum, [, length]) => sum + length, 0),
     120_000,
   )
-  await hear(request(1, 0, 1), request(0, 0, 1))
-  t.same(said(), [reject(1, 0, 1), reject(0, 0, 1)])
+  await receive(request(1, 0, 1), request(0, 0, 1))
+  t.same(sentMessages(), [reject(1, 0, 1), reject(0, 0, 1)])
   responder.unchoke()
-  await hear(request(1, 0, 1))
+  await receive(request(1, 0, 1))
   await settle()
   t.same(reads.at(-1), [40_000, 1], 'unchoked, it may have it as often as it likes')
 })
 
 t.test('a request for a piece that we lack is rejected, or ignored without the fast extension', async t => {
   for (const fast of [true, false]) {
-    const { hear, said, reads, errors } = setup({ has: index => index !== 1, fast })
-    await hear(request(1, 0))
-    t.same(said(), fast ? [reject(1, 0)] : [])
+    const { receive, sentMessages, reads, errors } = setup({ has: index => index !== 1, fast })
+    await receive(request(1, 0))
+    t.same(sentMessages(), fast ? [reject(1, 0)] : [])
     t.same(reads, [])
     t.same(errors, [])
   }
 })
 
 t.test('requests that wait for a piece that was lost are rejected', async t => {
-  const { hear, responder, said } = setup({ gated: true })
-  await hear(request(0, 0), request(1, 0), request(2, 0), request(1, KiB16))
+  const { receive, responder, sentMessages } = setup({ gated: true })
+  await receive(request(0, 0), request(1, 0), request(2, 0), request(1, KiB16))
   responder.dropPiece(1)
   await settle()
-  t.same(said(), [reject(1, 0), reject(1, KiB16)])
+  t.same(sentMessages(), [reject(1, 0), reject(1, KiB16)])
   t.equal(responder.waiting, 1)
 })
 
@@ -453,23 +453,23 @@ for (const [what, index, begin, length] of [
   ['F6: one byte behind the end', 3, 1000, 1],
 ] as const) {
   t.test(`${what} is a PeerError, and nothing is read`, async t => {
-    const { hear, errors, reads, said } = setup()
-    await hear(request(index, begin, length))
+    const { receive, errors, reads, sentMessages } = setup()
+    await receive(request(index, begin, length))
     t.match(errors, [{ ...refused, message: new RegExp(`${length} bytes at ${begin} of piece ${index}`) }])
     t.same(reads, [])
-    t.same(said(), [])
+    t.same(sentMessages(), [])
   })
 }
 
 t.test('the last, short piece is served to its end', async t => {
-  const { hear, runs, wire } = setup()
-  await hear(request(3, 999, 1))
+  const { receive, runs, wire } = setup()
+  await receive(request(3, 999, 1))
   t.ok(wire([3, 999, 1]).equals(runs()[0]!))
 })
 
 t.test('messages other than requests pass', async t => {
-  const { hear, items, errors } = setup({ choked: true })
-  await hear(
+  const { receive, items, errors } = setup({ choked: true })
+  await receive(
     { type: 'keepAlive' },
     { type: 'have', index: 9 },
     { type: 'interested' },
@@ -495,7 +495,7 @@ for (const [how, read, code] of [
         const content = noise(121_000, 1)
         const taken: Uint8Array[] = []
         const given: Uint8Array[] = []
-        const { hear, said, errors, runs } = setup({
+        const { receive, sentMessages, errors, runs } = setup({
           fast,
           onReadError: error => failures.push(error),
           storage: {
@@ -512,9 +512,9 @@ for (const [how, read, code] of [
             give: bytes => given.push(bytes),
           },
         })
-        await hear(request(0, 0), request(1, 0))
+        await receive(request(0, 0), request(1, 0))
         await settle()
-        t.same(said(), fast ? [reject(0, 0)] : [])
+        t.same(sentMessages(), fast ? [reject(0, 0)] : [])
         t.equal(failures.length, 1)
         if (code) t.match(failures[0], { name: 'StorageError', code, message: /piece 0/ })
         else t.equal(failures[0]!.message, 'bad sector')
@@ -530,11 +530,11 @@ for (const [how, read, code] of [
 t.test('memory comes from the pool, and returns there after it was sent', async t => {
   const memory = Array.from({ length: 2 }, () => new Uint8Array(MAX_GROUP_BYTES))
   const given: Uint8Array[] = []
-  const { hear, responder, runs } = setup({
+  const { receive, responder, runs } = setup({
     pool: { take: () => memory.shift()!, give: bytes => given.push(bytes) },
   })
   const [first] = memory
-  await hear(request(0, 0))
+  await receive(request(0, 0))
   t.equal(runs()[0]!.buffer, first!.buffer)
   t.same(given, [])
   responder.release(runs()[0]!)
@@ -545,7 +545,7 @@ t.test('the limit is asked with the bytes of the run, and nothing is read until 
   const asked: number[] = []
   const going: (() => void)[] = []
   const cancelled: object[] = []
-  const { hear, reads, responder } = setup({
+  const { receive, reads, responder } = setup({
     limit: {
       take(bytes, go) {
         asked.push(bytes)
@@ -555,13 +555,13 @@ t.test('the limit is asked with the bytes of the run, and nothing is read until 
       cancel: ticket => cancelled.push(ticket),
     },
   })
-  await hear(request(0, 0), request(0, KiB16))
+  await receive(request(0, 0), request(0, KiB16))
   t.same(asked, [KiB16], 'once, while it waits')
   t.same(reads, [])
   going[0]!()
   await settle()
   t.same(reads, [[0, 2 * KiB16]], 'what came meanwhile goes with it')
-  await hear(request(1, 0), request(1, KiB16))
+  await receive(request(1, 0), request(1, KiB16))
   t.same(asked, [KiB16, KiB16])
   responder.destroy()
   await settle()
@@ -573,7 +573,7 @@ t.test(
   'a grant that comes after all requests were cancelled reads nothing, and the next one does',
   async t => {
     const going: (() => void)[] = []
-    const { hear, reads } = setup({
+    const { receive, reads } = setup({
       limit: {
         take(_, go) {
           going.push(go)
@@ -582,12 +582,12 @@ t.test(
         cancel: () => t.fail('nothing is taken back'),
       },
     })
-    await hear(request(0, 0))
-    await hear(cancel(0, 0))
+    await receive(request(0, 0))
+    await receive(cancel(0, 0))
     going[0]!()
     await settle()
     t.same(reads, [])
-    await hear(request(1, 0))
+    await receive(request(1, 0))
     going[1]!()
     await settle()
     t.same(reads, [[40_000, KiB16]])
@@ -596,11 +596,11 @@ t.test(
 
 t.test('destroying during a read closes once, sends nothing, and returns the memory', async t => {
   const given: Uint8Array[] = []
-  const { hear, gate, responder, runs, closes } = setup({
+  const { receive, gate, responder, runs, closes } = setup({
     gated: true,
     pool: { take: () => new Uint8Array(MAX_GROUP_BYTES), give: bytes => given.push(bytes) },
   })
-  await hear(request(0, 0), request(1, 0))
+  await receive(request(0, 0), request(1, 0))
   responder.destroy()
   responder.destroy()
   await gate()
@@ -629,11 +629,11 @@ t.test(
       await new Promise<void>(resolve => ready.push(resolve))
       return Buffer.alloc(64, index)
     }
-    const { hear, items, reads, responder } = setup({ hashes: { findHashes } })
+    const { receive, items, reads, responder } = setup({ hashes: { findHashes } })
     const range = (index: number) => ({ root: noise(32, 7), base: 0, index, length: 2, proofLayers: 0 })
     const kinds = () => items.slice(1).map(item => ('type' in item ? item.type : 'blocks'))
-    await hear({ type: 'hashRequest', ...range(0) }, { type: 'hashRequest', ...range(2) })
-    await hear(request(0, 0), request(1, 0))
+    await receive({ type: 'hashRequest', ...range(0) }, { type: 'hashRequest', ...range(2) })
+    await receive(request(0, 0), request(1, 0))
     t.same(reads, [], 'no block is read while hashes are computed')
     ready.shift()!()
     await settle()
@@ -653,10 +653,10 @@ t.test(
       served.push(servedPiece)
       return undefined
     }
-    const { hear, responder } = setup({ hashes: { findHashes }, has: index => index !== 2 })
+    const { receive, responder } = setup({ hashes: { findHashes }, has: index => index !== 2 })
     const hashes = { ...{ root: noise(32, 7), base: 0, index: 0 }, length: 2, proofLayers: 0 }
     const ask: Message = { type: 'hashRequest', ...hashes }
-    await hear(ask, request(1, 0), ask, ask, request(2, 0), ask, request(0, 0), cancel(0, 0), ask)
+    await receive(ask, request(1, 0), ask, ask, request(2, 0), ask, request(0, 0), cancel(0, 0), ask)
     t.same(served, [undefined, 1, undefined, undefined, undefined])
     responder.destroy()
   },

@@ -49,7 +49,7 @@ t.test('many messages written at once come out as one buffer', async t => {
 
 t.test('every kind of message passes through a Framer unchanged, in any order', async t => {
   const chance = generator(1)
-  const said = Array.from({ length: 500 }, () => ALL_MESSAGES[Math.floor(chance() * ALL_MESSAGES.length)]!)
+  const written = Array.from({ length: 500 }, () => ALL_MESSAGES[Math.floor(chance() * ALL_MESSAGES.length)]!)
   const shake: Message = {
     type: 'handshake',
     infoHash: INFO_HASH,
@@ -58,22 +58,22 @@ t.test('every kind of message passes through a Framer unchanged, in any order', 
   }
   const serializer = new Serializer()
   const framer = serializer.pipe(new Framer())
-  const heard: Message[] = []
-  framer.on('data', message => heard.push(message))
-  for (const [at, message] of [shake, ...said].entries()) {
+  const received: Message[] = []
+  framer.on('data', message => received.push(message))
+  for (const [at, message] of [shake, ...written].entries()) {
     serializer.write(message)
     if (chance() < 0.1) await settle()
-    if (at === said.length) serializer.end()
+    if (at === written.length) serializer.end()
   }
   await new Promise(resolve => framer.on('close', resolve))
-  t.equal(heard.length, 501)
-  t.match(heard[0], {
+  t.equal(received.length, 501)
+  t.match(received[0], {
     ...shake,
     infoHash: [...INFO_HASH],
     peerId: [...PEER_ID],
     reserved: Array(8).fill(0x55),
   })
-  t.same(heard.slice(1), said)
+  t.same(received.slice(1), written)
 })
 
 t.test('no message is accepted while 256 KiB wait, and the next one once they were read', async t => {

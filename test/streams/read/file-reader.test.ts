@@ -18,19 +18,19 @@ import { settle } from '../../helpers/virtual-clock.ts'
 
 const content = noise(1000, 1)
 
-/** A source of `content` in parts of at most `most` bytes, each of which a test releases. */
+/** A source of `content` in parts of at most `maxLength` bytes, each of which a test releases. */
 class Source implements ByteSource {
   readonly taken: [number, number][] = []
   released = 0
-  readonly #most: number
+  readonly #maxLength: number
   readonly #parked: { resolve: (lent: Lent) => void; reject: (error: Error) => void; lent: Lent }[] = []
-  constructor(most: number) {
-    this.#most = most
+  constructor(maxLength: number) {
+    this.#maxLength = maxLength
   }
 
   take(position: number, length: number): Promise<Lent> {
     this.taken.push([position, length])
-    const bytes = Uint8Array.from(content.subarray(position, position + Math.min(length, this.#most)))
+    const bytes = Uint8Array.from(content.subarray(position, position + Math.min(length, this.#maxLength)))
     let lent = true
     const release = () => {
       if (lent) this.released++
@@ -55,8 +55,8 @@ class Source implements ByteSource {
   }
 }
 
-function reader(most: number, options: Partial<FileReaderOptions> = {}) {
-  const source = new Source(most)
+function reader(maxLength: number, options: Partial<FileReaderOptions> = {}) {
+  const source = new Source(maxLength)
   const stage = new FileReader({ source, start: 0, end: content.length, ...options })
   return { stage, source, ...recordStage(stage) }
 }
@@ -261,7 +261,7 @@ function ready({ failsAt = Number.POSITIVE_INFINITY, length = content.length } =
 /** Creates a Writable of Node that fails with `code` at the byte `failsAt`, and records its events. */
 function nodeSink(code = 'EPIPE', failsAt = Number.POSITIVE_INFINITY) {
   const got: Buffer[] = []
-  const heard: string[] = []
+  const events: string[] = []
   const stream = new Writable({
     highWaterMark: 150,
     write(chunk, _, done) {
@@ -270,9 +270,9 @@ function nodeSink(code = 'EPIPE', failsAt = Number.POSITIVE_INFINITY) {
       setImmediate(done)
     },
   })
-  for (const event of ['finish', 'close']) stream.on(event, () => heard.push(event))
-  stream.on('error', error => heard.push((error as NodeJS.ErrnoException).code!))
-  return { stream, heard, bytes: () => Buffer.concat(got) }
+  for (const event of ['finish', 'close']) stream.on(event, () => events.push(event))
+  stream.on('error', error => events.push((error as NodeJS.ErrnoException).code!))
+  return { stream, events, bytes: () => Buffer.concat(got) }
 }
 
 /**
@@ -299,10 +299,10 @@ const WAYS_TO_READ: Record<string, (reader: FileReader, sink: Writable) => Promi
 
 for (const [name, way] of Object.entries(WAYS_TO_READ)) {
   t.test(`a Writable of Node gets all bytes and then the end by ${name}`, async t => {
-    const { stream, heard, bytes } = nodeSink()
+    const { stream, events, bytes } = nodeSink()
     t.equal(await way(ready(), stream), undefined)
     t.ok(bytes().equals(content))
-    t.strictSame(heard, ['finish', 'close'])
+    t.strictSame(events, ['finish', 'close'])
     const path = join(t.testdir(), 'out')
     await way(ready(), createWriteStream(path))
     t.ok((await readFile(path)).equals(content))
@@ -310,10 +310,10 @@ for (const [name, way] of Object.entries(WAYS_TO_READ)) {
 
   t.test(`by ${name}: a source that fails at any byte never gives an end`, async t => {
     for (const failsAt of [0, 100, 500, 900]) {
-      const { stream, heard, bytes } = nodeSink()
+      const { stream, events, bytes } = nodeSink()
       t.match(await way(ready({ failsAt }), stream), { code: 'EGONE' })
       await settle()
-      t.notOk(heard.includes('finish'), `${failsAt}: ${heard}`)
+      t.notOk(events.includes('finish'), `${failsAt}: ${events}`)
       t.equal(stream.destroyed, true)
       t.ok(content.subarray(0, bytes().length).equals(bytes()))
     }
@@ -324,14 +324,14 @@ for (const [name, way] of Object.entries(WAYS_TO_READ)) {
     async t => {
       for (let point = 0; point < 40; point++) {
         for (const error of [undefined, broken('EMINE')]) {
-          const { stream, heard, bytes } = nodeSink()
+          const { stream, events, bytes } = nodeSink()
           const reader = ready()
           const going = way(reader, stream)
           for (let turns = 0; turns < point; turns++) await (turns % 3 ? Promise.resolve() : settle())
           reader.destroy(error)
           await going
           await settle()
-          if (heard.includes('finish')) t.ok(bytes().equals(content), `${point}: a short end`)
+          if (events.includes('finish')) t.ok(bytes().equals(content), `${point}: a short end`)
           else t.equal(stream.destroyed, true)
         }
       }
@@ -341,12 +341,12 @@ for (const [name, way] of Object.entries(WAYS_TO_READ)) {
   t.test(`by ${name}: a sink that fails at any byte closes the reader with its error`, async t => {
     for (const code of ['EPIPE', 'ENOSPC']) {
       for (const failsAt of [0, 100, 900]) {
-        const { stream, heard } = nodeSink(code, failsAt)
+        const { stream, events } = nodeSink(code, failsAt)
         const reader = ready()
         t.match(await way(reader, stream), { code })
         await settle()
         t.equal(reader.destroyed, true)
-        t.notOk(heard.includes('finish'))
+        t.notOk(events.includes('finish'))
       }
     }
     const reader = ready()

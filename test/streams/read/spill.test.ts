@@ -22,9 +22,9 @@ function fullAfter(fs: FileSystem, after: number): FileSystem {
     const handle = await fs.open(...args)
     const { write } = handle
     return Object.assign(handle, {
-      write: async (...given: Parameters<typeof write>) => {
+      write: async (...args: Parameters<typeof write>) => {
         if (++writes > after) throw enospc()
-        return write.apply(handle, given)
+        return write.apply(handle, args)
       },
     })
   }

@@ -9,15 +9,15 @@ const KiB16 = 16384
 const pieceLength = 5 * KiB16
 const content = noise(3 * pieceLength + KiB16 + 42, 1)
 
-/** A storage in memory. `there` has the number of present bytes of incomplete pieces. */
-function storage(there: (index: number) => number = () => pieceLength) {
+/** A storage in memory. `lengthOf` returns the number of present bytes of incomplete pieces. */
+function storage(lengthOf: (index: number) => number = () => pieceLength) {
   const reads: number[] = []
   return {
     reads,
     async read(position: number, target: Uint8Array) {
       const index = position / pieceLength
       reads.push(index)
-      const bytes = content.subarray(position, position + Math.min(target.length, there(index)))
+      const bytes = content.subarray(position, position + Math.min(target.length, lengthOf(index)))
       target.set(bytes)
       return bytes.length
     },

@@ -150,9 +150,9 @@ t.test('a block that is known, or of a piece that is complete, changes nothing',
   const made = torrent(4 * KiB16, 2 * KiB16)
   const { stage, passed, errors } = verifier(made)
   const { put, piece } = blocksOf(made, 0)
-  const news = [put(0), put(0), put(1), put(1)]
-  for (const block of news) stage.write(block)
-  for (const block of news) stage.write(block)
+  const results = [put(0), put(0), put(1), put(1)]
+  for (const block of results) stage.write(block)
+  for (const block of results) stage.write(block)
   const given = blocksOf(made, 1)
   const first = given.put(0)
   given.piece.close()
@@ -167,8 +167,8 @@ t.test('one message is enough for all blocks that arrived before it', async t =>
   const made = torrent(8 * KiB16, 8 * KiB16)
   const { stage, passed } = verifier(made)
   const { put, order, piece } = blocksOf(made, 0)
-  const news = order.map(put)
-  stage.write(news[3]!)
+  const results = order.map(put)
+  stage.write(results[3]!)
   await settle()
   t.same(passed, [piece])
 })
