@@ -31,14 +31,14 @@ export function addressFamilyFor({ bind, ipv4, ipv6 }: FamilyOptions): AddressFa
 /** Returns a warning for each address that a user names and that is not of the only allowed family. */
 export function* describeExcluded(
   { dhtNode = [], peer = [] }: NamedAddresses,
-  only: AddressFamily | undefined,
+  family: AddressFamily | undefined,
 ): Generator<string> {
   const named = [
     ...peer.map(address => ['--peer', address] as const),
     ...dhtNode.map(address => ['--dht-node', address] as const),
   ]
   for (const [option, address] of named) {
-    if (isOfFamily(address.host, only)) continue
-    yield `${option}: ${formatAddress(address)} is not used: it is not an IPv${only} address (--ipv${only})`
+    if (isOfFamily(address.host, family)) continue
+    yield `${option}: ${formatAddress(address)} is not used: it is not an IPv${family} address (--ipv${family})`
   }
 }

@@ -117,8 +117,8 @@ function extensionsOf(value: BencodeValue | undefined): Map<string, number> {
   return extensions
 }
 
-/** Returns the value if it is an integer from `least` to `most`, otherwise `undefined`. */
-function within(value: BencodeValue | undefined, least: number, most = Infinity): number | undefined {
+/** Returns the value if it is an integer from `min` to `max`, otherwise `undefined`. */
+function within(value: BencodeValue | undefined, min: number, max = Infinity): number | undefined {
   const number = asInteger(value)
-  return number !== undefined && number >= least && number <= most ? number : undefined
+  return number !== undefined && number >= min && number <= max ? number : undefined
 }

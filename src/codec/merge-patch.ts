@@ -15,10 +15,10 @@ export function createMergePatch(before: JsonObject, after: JsonObject): MergePa
   let patch: Record<string, JsonValue | MergePatch | null> | undefined
   for (const key in after) {
     const now = after[key]
-    const then = before[key]
-    if (now === then || now === undefined) continue
-    const change = isJsonObject(now) && isJsonObject(then) ? createMergePatch(then, now) : now
-    if (change === undefined || (Array.isArray(now) && isSameJson(now, then))) continue
+    const previous = before[key]
+    if (now === previous || now === undefined) continue
+    const change = isJsonObject(now) && isJsonObject(previous) ? createMergePatch(previous, now) : now
+    if (change === undefined || (Array.isArray(now) && isSameJson(now, previous))) continue
     patch ??= {}
     patch[key] = change
   }
@@ -34,10 +34,10 @@ export function createMergePatch(before: JsonObject, after: JsonObject): MergePa
 export function applyMergePatch<T extends JsonObject>(before: T, patch: MergePatch): T {
   const after: Record<string, JsonValue | undefined> = { ...before }
   for (const [key, change] of Object.entries(patch)) {
-    const then = before[key]
+    const previous = before[key]
     if (change === null) delete after[key]
     else if (isJsonObject(change))
-      after[key] = applyMergePatch(isJsonObject(then) ? then : {}, change as MergePatch)
+      after[key] = applyMergePatch(isJsonObject(previous) ? previous : {}, change as MergePatch)
     else after[key] = change as JsonValue
   }
   return after as T

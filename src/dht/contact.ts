@@ -20,12 +20,12 @@ export function encodeContacts(contacts: Iterable<Contact>, family: AddressFamil
   return Buffer.concat(parts)
 }
 
-/** Decodes at most `most` nodes in compact form. Nodes with port 0 and a partial node at the end are ignored. */
-export function decodeContacts(bytes: Uint8Array, family: AddressFamily, most: number): Contact[] {
+/** Decodes at most `maxCount` nodes in compact form. Nodes with port 0 and a partial node at the end are ignored. */
+export function decodeContacts(bytes: Uint8Array, family: AddressFamily, maxCount: number): Contact[] {
   const length = lengthOf(family)
   const decode = family === 4 ? decodePeers4 : decodePeers6
   const contacts: Contact[] = []
-  for (let at = 0; at + length <= bytes.length && contacts.length < most; at += length) {
+  for (let at = 0; at + length <= bytes.length && contacts.length < maxCount; at += length) {
     const [address] = decode(bytes.subarray(at + ID_LENGTH, at + length))
     // An IPv4-mapped address is decoded as IPv4, which is not of this family.
     if (!address || address.host.includes(':') !== (family === 6)) continue

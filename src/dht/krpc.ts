@@ -163,14 +163,17 @@ export function encodeRefusal({ transaction, code, message: why }: Omit<DhtRefus
 }
 
 /**
- * Encodes an error message of at most `most` bytes: without text if there is no room for it, or undefined if there is
+ * Encodes an error message of at most `maxLength` bytes: without text if there is no room for it, or undefined if there is
  * no room for the code. The source address of a query may be forged, so the reply must not be longer than the query.
  */
-export function encodeRefusalWithin(refusal: Omit<DhtRefusal, 'type'>, most: number): Buffer | undefined {
+export function encodeRefusalWithin(
+  refusal: Omit<DhtRefusal, 'type'>,
+  maxLength: number,
+): Buffer | undefined {
   const full = encodeRefusal(refusal)
-  if (full.length <= most) return full
+  if (full.length <= maxLength) return full
   const bare = encode({ e: [refusal.code, ''], t: refusal.transaction, y: 'e' })
-  return bare.length <= most ? bare : undefined
+  return bare.length <= maxLength ? bare : undefined
 }
 
 function message(dict: Parameters<typeof encode>[0] & object): Buffer {

@@ -90,12 +90,12 @@ class Walk {
     const lateTimer = this.#after(LATE_REPLY_MS, () => {
       if (step.state === 'asked') step.state = 'late'
     })
-    const gone = this.#after(REPLY_TIMEOUT_MS, () => {
+    const replyTimer = this.#after(REPLY_TIMEOUT_MS, () => {
       if (step.state === 'late') step.state = 'failed'
     })
     void this.#options.ask(step).then(outcome => {
       this.#cancel(lateTimer)
-      this.#cancel(gone)
+      this.#cancel(replyTimer)
       if (typeof outcome === 'object') {
         this.#shortlist.settle(step, outcome)
         this.#take(outcome, step)

@@ -114,7 +114,7 @@ export class DhtNode {
   }
 
   /** Pings a node that another node named, if the table has room for it. */
-  hear(contact: Contact): void {
+  checkNamed(contact: Contact): void {
     if (this.table.wants(contact)) this.#check(contact)
   }
 
@@ -192,7 +192,7 @@ export class DhtNode {
   #pass(nodes: DhtReply['nodes'], from: PeerAddress, sibling: DhtNode | undefined): void {
     if (!sibling) return
     for (const contact of nodes[sibling.family] ?? [])
-      if (canTellOf(from.host, contact.host)) sibling.hear(contact)
+      if (canTellOf(from.host, contact.host)) sibling.checkNamed(contact)
   }
 
   async #query(to: PeerAddress, call: Call): Promise<QueryOutcome> {
@@ -218,7 +218,7 @@ export class DhtNode {
     if (query.type === 'query' && !query.readOnly) {
       const contact = { ...from, id: query.id }
       this.table.queried(contact, now)
-      this.hear(contact)
+      this.checkNamed(contact)
     }
     return answerTo(query, from, {
       id: this.id,

@@ -50,8 +50,8 @@ export class PeerStore {
     if (!isLocal(peer.host)) this.#makeRoom(hash, peers, addressKey(peer.host))
     if (peers.size >= MAX_PEERS) this.#removeFirst(hash, peers)
     while (this.#size >= MAX_STORED_PEERS || this.#torrents.size > MAX_HASHES) {
-      const [oldest, theirs] = this.#torrents.entries().next().value!
-      this.#removeFirst(oldest, theirs)
+      const [oldest, ofAddress] = this.#torrents.entries().next().value!
+      this.#removeFirst(oldest, ofAddress)
     }
     // the loop may have removed this torrent with its last peer
     this.#torrents.set(hash, peers)
@@ -60,8 +60,8 @@ export class PeerStore {
     this.#size++
     if (isLocal(peer.host)) return
     const address = addressKey(peer.host)
-    const theirs = this.#byAddress.get(address)
-    if (theirs) theirs.add(stored)
+    const ofAddress = this.#byAddress.get(address)
+    if (ofAddress) ofAddress.add(stored)
     else this.#byAddress.set(address, new Set([stored]))
   }
 
@@ -89,12 +89,12 @@ export class PeerStore {
 
   /** Removes the oldest announces of an address if it has too many. */
   #makeRoom(hash: string, peers: Map<string, Stored>, address: string): void {
-    const theirs = this.#byAddress.get(address)
-    if (!theirs) return
-    const here = [...theirs].filter(stored => stored.hash === hash)
-    if (here.length >= MAX_PORTS) this.#remove(hash, peers, formatAddress(here[0]!.peer))
-    if (theirs.size < MAX_PEERS_PER_ADDRESS) return
-    const [oldest] = theirs
+    const ofAddress = this.#byAddress.get(address)
+    if (!ofAddress) return
+    const ofTorrent = [...ofAddress].filter(stored => stored.hash === hash)
+    if (ofTorrent.length >= MAX_PORTS) this.#remove(hash, peers, formatAddress(ofTorrent[0]!.peer))
+    if (ofAddress.size < MAX_PEERS_PER_ADDRESS) return
+    const [oldest] = ofAddress
     const torrent = oldest && this.#torrents.get(oldest.hash)
     if (torrent) this.#remove(oldest.hash, torrent, formatAddress(oldest.peer))
   }
@@ -111,8 +111,8 @@ export class PeerStore {
     peers.delete(key)
     this.#size--
     const address = addressKey(stored.peer.host)
-    const theirs = this.#byAddress.get(address)
-    if (theirs?.delete(stored) && theirs.size === 0) this.#byAddress.delete(address)
+    const ofAddress = this.#byAddress.get(address)
+    if (ofAddress?.delete(stored) && ofAddress.size === 0) this.#byAddress.delete(address)
     if (peers.size === 0) this.#torrents.delete(hash)
   }
 }

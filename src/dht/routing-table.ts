@@ -84,8 +84,8 @@ export class RoutingTable {
     node.failures++
     node.failedAt = now
     const bucket = this.#bucketOf(node.id)
-    const most = isRemembered(node) ? MAX_FAILURES_UNPROVEN : MAX_FAILURES
-    if (bucket.spare.includes(node) || node.failures >= most) this.#remove(node)
+    const maxFailures = isRemembered(node) ? MAX_FAILURES_UNPROVEN : MAX_FAILURES
+    if (bucket.spare.includes(node) || node.failures >= maxFailures) this.#remove(node)
     else if (isBad(node) && bucket.spare.length > 0) {
       this.#remove(node)
       this.#place(bucket.spare.at(-1)!, now)

@@ -52,13 +52,13 @@ interface Job {
 
 /** Divides the content into jobs of whole pieces. */
 function* jobsOf(files: readonly FoundFile[], pieceLength: number): Generator<Job> {
-  const most = Math.max(1, Math.floor(JOB_BYTES / pieceLength)) * pieceLength
+  const maxLength = Math.max(1, Math.floor(JOB_BYTES / pieceLength)) * pieceLength
   let job = { firstPiece: 0, first: 0, offset: 0, length: 0 }
   for (let at = 0; at < files.length; at++) {
     const size = files[at]!.length
     for (let offset = 0; offset < size; ) {
       const isFull = job.length > 0 && at - job.first >= JOB_FILES
-      const room = (isFull ? Math.ceil(job.length / pieceLength) * pieceLength : most) - job.length
+      const room = (isFull ? Math.ceil(job.length / pieceLength) * pieceLength : maxLength) - job.length
       const length = Math.min(room, size - offset)
       job.length += length
       offset += length

@@ -57,10 +57,10 @@ export class Fields {
     return names as Buffer[]
   }
 
-  /** Returns a required integer from `least` to `most`, both inclusive. */
-  needInteger(key: string, expected: string, least: number, most: number): number {
+  /** Returns a required integer from `min` to `max`, both inclusive. */
+  needInteger(key: string, expected: string, min: number, max: number): number {
     const value = asInteger(this.get(key))
-    return value !== undefined && value >= least && value <= most ? value : this.fail(key, expected)
+    return value !== undefined && value >= min && value <= max ? value : this.fail(key, expected)
   }
 
   /** Returns an optional string. A value of another type is ignored with a warning. */

@@ -53,7 +53,7 @@ export class FileTree {
   /** The names of the directories below the root. */
   readonly #names: Buffer[] = []
   /** Offset of the next key. */
-  #at: number
+  #offset: number
   #entries = 0
 
   constructor(place: TreePlace, reading: Reading) {
@@ -62,7 +62,7 @@ export class FileTree {
     const { info, view } = place
     const start = view.span('file tree')?.start ?? -1
     if (view.bytes[start] !== DICT_TOKEN) info.fail('file tree', 'a dictionary')
-    this.#at = start + 1
+    this.#offset = start + 1
     this.#directories.push({ key: undefined })
   }
 
@@ -72,14 +72,14 @@ export class FileTree {
     for (;;) {
       const directory = this.#directories.at(-1)
       if (!directory) return undefined
-      if (bytes[this.#at] === END_TOKEN) {
-        this.#at++
+      if (bytes[this.#offset] === END_TOKEN) {
+        this.#offset++
         this.#directories.pop()
         this.#names.pop()
         continue
       }
       if (++this.#entries % ENTRIES_PER_STEP === 0) yield
-      const key = stringSpan(bytes, this.#at)
+      const key = stringSpan(bytes, this.#offset)
       if (key.start === key.end) return this.#readFile(directory, key.end)
       if (
         directory.key &&
@@ -90,7 +90,7 @@ export class FileTree {
       this.#names.push(bytes.subarray(key.start, key.end))
       if (this.#names.length > MAX_DEPTH) this.#fail(`at most ${MAX_DEPTH} names in a path`, 'more')
       if (bytes[key.end] !== DICT_TOKEN) this.#fail('dictionaries', 'another value', true)
-      this.#at = key.end + 1
+      this.#offset = key.end + 1
       this.#directories.push({ key: undefined })
     }
   }
@@ -109,7 +109,7 @@ export class FileTree {
     const names = [...this.#names]
     const lastKey = this.#directories.at(-2)!.key!
     // The end of the file's own dictionary.
-    this.#at = end + 1
+    this.#offset = end + 1
     this.#directories.pop()
     this.#names.pop()
     const where = info.name(`file tree[${this.#quoted(lastKey)}]`)

@@ -114,8 +114,8 @@ export async function metainfoOf(
 export function joined(metainfo: Metainfo, magnet: Magnet): Metainfo {
   checkArgument('metainfo', metainfo, 'object')
   checkArgument('magnet', magnet, 'object')
-  const there = new Set(magnet.trackers.flat())
-  const more = metainfo.trackers.map(tier => tier.filter(url => !there.has(url)))
+  const known = new Set(magnet.trackers.flat())
+  const more = metainfo.trackers.map(tier => tier.filter(url => !known.has(url)))
   return {
     ...metainfo,
     trackers: [...magnet.trackers, ...more.filter(tier => tier.length > 0)],

@@ -17,7 +17,7 @@ const MIN_PATH_BYTES = 1 << 20
 export function* readTreeFiles(place: TreePlace, reading: Reading): Steps<TreeFile[]> {
   const { info, view } = place
   const { advice, maxFiles } = reading.limits
-  const most = Math.min(maxFiles, MAX_FILES)
+  const fileLimit = Math.min(maxFiles, MAX_FILES)
   const mostBytes = Math.max(MIN_PATH_BYTES, MAX_PATH_RATIO * view.bytes.length)
   const tree = new FileTree(place, reading)
   const files: TreeFile[] = []
@@ -27,7 +27,7 @@ export function* readTreeFiles(place: TreePlace, reading: Reading): Steps<TreeFi
     if (!file) break
     files.push(file)
     bytes += file.names.reduce((sum, name) => sum + name.length + 1, 0)
-    if (files.length > most) info.fail('file tree', `at most ${most} files${advice}`, 'more')
+    if (files.length > fileLimit) info.fail('file tree', `at most ${fileLimit} files${advice}`, 'more')
     if (bytes > mostBytes) info.fail('file tree', `at most ${mostBytes} bytes of paths`, 'more')
   }
   if (files.length === 0) info.fail('file tree', 'at least one file', 'none')

@@ -7,16 +7,18 @@ const MAX_WARNINGS = 100
 /** Collects up to 100 warnings and counts the rest. */
 export class Warnings {
   readonly #sentences: string[] = []
-  #more = 0
+  #omittedCount = 0
 
   /** Adds a warning. It is bound, so it can be passed as a function. */
   readonly warn: Warn = sentence => {
     if (this.#sentences.length < MAX_WARNINGS) this.#sentences.push(sentence)
-    else this.#more++
+    else this.#omittedCount++
   }
 
   /** Returns the warnings so far, and a summary if there were more. */
   list(): string[] {
-    return this.#more === 0 ? [...this.#sentences] : [...this.#sentences, `and ${this.#more} more warnings`]
+    return this.#omittedCount === 0
+      ? [...this.#sentences]
+      : [...this.#sentences, `and ${this.#omittedCount} more warnings`]
   }
 }

@@ -187,12 +187,12 @@ export class ReaderSlots {
     }
     if (this.#review) return
     for (const slot of this.#active) slot.taken = 0
-    const begun = this.#clock.now()
+    const startedAt = this.#clock.now()
     this.#review = this.#clock.setTimeout(() => {
       this.#review = undefined
-      const waiters = [...this.#waiting].filter(({ since }) => since <= begun)
-      const judged = [...this.#active].filter(({ since, revoked }) => since <= begun && !revoked)
-      const seconds = (this.#clock.now() - begun) / 1000
+      const waiters = [...this.#waiting].filter(({ since }) => since <= startedAt)
+      const judged = [...this.#active].filter(({ since, revoked }) => since <= startedAt && !revoked)
+      const seconds = (this.#clock.now() - startedAt) / 1000
       for (const { slot, reason } of findOverdrawn(judged, waiters, seconds)) slot.revoke(reason)
       this.#schedule()
     }, REVIEW_MS)

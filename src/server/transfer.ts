@@ -50,7 +50,7 @@ export async function transfer(
       if (socket.destroyed) return
       stream = open(part)
       stream.on('error', () => {}) // the loop below reports it, but only until it has ended
-      let begun = false
+      let isBegun = false
       let left = part.end - part.start
       for await (const chunk of stream) {
         if (socket.destroyed) return
@@ -60,8 +60,8 @@ export async function transfer(
           clock.clearTimeout(timer)
           response.writeHead(status, headers)
         }
-        if (!begun && part.preamble !== '') response.write(part.preamble, 'latin1')
-        begun = true
+        if (!isBegun && part.preamble !== '') response.write(part.preamble, 'latin1')
+        isBegun = true
         await send(chunk)
       }
       if (socket.destroyed) return
@@ -83,14 +83,14 @@ function slicer(response: ServerResponse, slot: ReaderSlot, clock: Clock) {
     for (let at = 0; at < chunk.length && !socket.destroyed; ) {
       const slice = chunk.subarray(at, at + size)
       at += slice.length
-      const begun = clock.now()
+      const startedAt = clock.now()
       if (!response.write(slice)) {
         slot.waitsForClient = true
         await waitForRoom(response)
         slot.waitsForClient = false
       }
       slot.take(slice.length)
-      const slow = clock.now() - begun > SLICE_TIME_MS
+      const slow = clock.now() - startedAt > SLICE_TIME_MS
       size = slow ? Math.max(MIN_SLICE_BYTES, size / 2) : Math.min(MAX_SLICE_BYTES, size * 2)
     }
   }

@@ -179,11 +179,11 @@ function sampleSize({ files, pieceCount, pieceLength }: Metainfo, sampleBytes: n
 }
 
 /** Selects the sample. Inputs: the trusted pieces, the number to take, and randomness. */
-function sampleOf(trusted: Bitfield, most: number, random: () => number): number[] {
+function sampleOf(trusted: Bitfield, maxCount: number, random: () => number): number[] {
   const pieces = [...trusted]
   const last = pieces.pop()
   if (last === undefined) return []
-  const count = Math.min(most, pieces.length)
+  const count = Math.min(maxCount, pieces.length)
   for (let at = 0; at < count; at++) {
     const other = at + Math.floor(random() * (pieces.length - at))
     const chosen = pieces[other]!

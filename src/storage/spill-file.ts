@@ -72,8 +72,8 @@ export class SpillFile {
       const handle = (this.#handle ??= await this.#open())
       for (let done = 0; done < bytes.length; ) {
         const slot = this.#room()
-        const most = Math.min(bytes.length - done, SLOT_BYTES - slot.written)
-        const { bytesWritten } = await handle.write(bytes, done, most, slot.position + slot.written)
+        const maxLength = Math.min(bytes.length - done, SLOT_BYTES - slot.written)
+        const { bytesWritten } = await handle.write(bytes, done, maxLength, slot.position + slot.written)
         if (bytesWritten === 0) throw new Error('the system took none of the bytes')
         slot.written += bytesWritten
         done += bytesWritten

@@ -75,9 +75,9 @@ export class TorrentFiles implements WatchedFiles {
     const present = await this.#readSmall(small, target)
     let next = 0
     for (const span of spans) {
-      const there =
+      const readLength =
         present && this.#isSmall(span.file) ? (present[next++] ?? 0) : await this.#readSpan(span, target)
-      if (there < span.length) return span.at + there
+      if (readLength < span.length) return span.at + readLength
     }
     return target.length
   }
@@ -220,8 +220,8 @@ export class TorrentFiles implements WatchedFiles {
       readFully(handle, target, at, length, offset),
     )
     // The file is not selected, so it is no failure if it cannot be read.
-    const there = await (this.#selected(fileIndex) ? reading : reading.catch(() => 0))
-    return there ?? 0
+    const readLength = await (this.#selected(fileIndex) ? reading : reading.catch(() => 0))
+    return readLength ?? 0
   }
 
   async #writeSpan({ file, fileIndex, offset, length, at }: Span, bytes: Uint8Array): Promise<void> {

@@ -45,17 +45,17 @@ export async function choose(metainfo: Metainfo, options: DestinationOptions): P
   const { output, tar, range, continueAt } = options
   const given = [tar && '--tar', range && '--range', continueAt !== undefined && '-C'].filter(Boolean)
   if (given.length > 1) throw usage(`${given.join(' and ')} exclude each other`)
-  const [only] = given
+  const [first] = given
   if (options.strip && !tar) throw usage('--strip needs --tar')
   const selected = await selectFiles(metainfo, options.file, options.exclude)
   const digest = options.digest !== undefined || options.checksum !== undefined
   if (options.checksum !== undefined) findOnlyFile(metainfo, selected, '--checksum is of one')
   const toStdout = goesToStdout(output)
-  if (only && !toStdout) {
+  if (first && !toStdout) {
     throw usage(
       output === undefined
-        ? `${only} writes to standard output, which is a terminal: redirect it, or use -o -`
-        : `${only} writes to standard output, not to a directory: remove -o ${output}`,
+        ? `${first} writes to standard output, which is a terminal: redirect it, or use -o -`
+        : `${first} writes to standard output, not to a directory: remove -o ${output}`,
     )
   }
   if (!toStdout) {

@@ -93,8 +93,8 @@ function shareColumns(parts: readonly StatusField[], nameColumns: number, column
     shown.set(part, form)
     left -= taken
   }
-  const widenLabel = (most: number) => {
-    const added = Math.max(0, Math.min(nameColumns, most) - labelColumns)
+  const widenLabel = (maxWidth: number) => {
+    const added = Math.max(0, Math.min(nameColumns, maxWidth) - labelColumns)
     labelColumns += Math.min(added, left)
     left -= Math.min(added, left)
   }

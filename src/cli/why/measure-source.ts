@@ -52,14 +52,14 @@ export async function measureSource(
   return runUntilSignal(client, async () => {
     const torrent = await client.add(parsed, { ...torrentOptionsOf(options), ...names })
     torrent.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
-    const begun = torrent.ready.then(metainfo => beginDownload(torrent, metainfo, parsed, options))
-    const spells = await measure(torrent, begun, timeMs, reporter)
-    const { bottleneck } = longestOf(spells) ?? { bottleneck: torrent.bottleneck }
+    const started = torrent.ready.then(metainfo => beginDownload(torrent, metainfo, parsed, options))
+    const durations = await measure(torrent, started, timeMs, reporter)
+    const { bottleneck } = longestOf(durations) ?? { bottleneck: torrent.bottleneck }
     const infoHash = torrent.infoHash.toString('hex')
     return {
       ...{ name: torrent.details.metainfo?.name ?? infoHash, infoHash },
       ...{ status: torrent.state, bottleneck },
-      kinds: Object.fromEntries(Array.from(spells, ([kind, { ms }]) => [kind, Math.round(ms / 100) / 10])),
+      kinds: Object.fromEntries(Array.from(durations, ([kind, { ms }]) => [kind, Math.round(ms / 100) / 10])),
     }
   })
 }
@@ -80,37 +80,37 @@ async function beginDownload(
 
 /**
  * Samples the bottleneck until the time is over, or the download is complete.
- * @param begun rejects if the download cannot begin
+ * @param started rejects if the download cannot begin
  */
 async function measure(
   torrent: Torrent,
-  begun: Promise<void>,
+  started: Promise<void>,
   timeMs: number,
   reporter: Reporter,
 ): Promise<Map<BottleneckKind, Spell>> {
-  const spells = new Map<BottleneckKind, Spell>()
+  const durations = new Map<BottleneckKind, Spell>()
   const failed = new Promise<never>((_, reject) => {
     torrent.once('error', reject)
-    begun.catch(reject)
+    started.catch(reject)
   })
   const start = systemClock.now()
-  for (let passed = 0; passed < timeMs && !torrent.complete; ) {
-    const next = Math.min(SAMPLE_INTERVAL_MS, timeMs - passed)
+  for (let elapsedMs = 0; elapsedMs < timeMs && !torrent.complete; ) {
+    const next = Math.min(SAMPLE_INTERVAL_MS, timeMs - elapsedMs)
     const waited = new Promise<void>(resolve => systemClock.setTimeout(resolve, next))
     await Promise.race([waited, failed])
     const now = systemClock.now() - start
     const { bottleneck } = torrent
-    const { ms = 0 } = spells.get(bottleneck.kind) ?? {}
-    spells.set(bottleneck.kind, { ms: ms + now - passed, bottleneck })
-    passed = now
-    reporter.reportChecking(Math.min(passed, timeMs), timeMs, 'measuring')
+    const { ms = 0 } = durations.get(bottleneck.kind) ?? {}
+    durations.set(bottleneck.kind, { ms: ms + now - elapsedMs, bottleneck })
+    elapsedMs = now
+    reporter.reportChecking(Math.min(elapsedMs, timeMs), timeMs, 'measuring')
   }
-  return spells
+  return durations
 }
 
 /** Returns the kind that limited the download longest; `none` only if there is no other kind. */
-function longestOf(spells: ReadonlyMap<BottleneckKind, Spell>): Spell | undefined {
+function longestOf(durations: ReadonlyMap<BottleneckKind, Spell>): Spell | undefined {
   let longest: Spell | undefined
-  for (const [kind, spell] of spells) if (kind !== 'none' && spell.ms > (longest?.ms ?? 0)) longest = spell
-  return longest ?? spells.get('none')
+  for (const [kind, spell] of durations) if (kind !== 'none' && spell.ms > (longest?.ms ?? 0)) longest = spell
+  return longest ?? durations.get('none')
 }

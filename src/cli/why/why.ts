@@ -24,10 +24,10 @@ export async function why(source: string, options: WhyOptions, reporter: Reporte
 
 /** Describes torrents as text: one sentence for each, and the evidence if there is only one. */
 function describeDiagnoses(torrents: readonly Diagnosis[]): string {
-  const [only, ...others] = torrents
-  if (!only) return 'the server has no torrents'
+  const [first, ...others] = torrents
+  if (!first) return 'the server has no torrents'
   if (others.length > 0) return torrents.map(torrent => `${torrent.name}: ${sentenceOf(torrent)}`).join('\n')
-  return only.bottleneck ? describeBottleneck(only.bottleneck, only.kinds) : sentenceOf(only)
+  return first.bottleneck ? describeBottleneck(first.bottleneck, first.kinds) : sentenceOf(first)
 }
 
 function sentenceOf({ bottleneck, status }: Diagnosis): string {

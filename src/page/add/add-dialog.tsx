@@ -42,9 +42,9 @@ export function AddDialog({
         ...links.map(source => async () => ({ source })),
         ...files.map(file => async () => ({ metainfo: await encodeFile(file) })),
       ]
-      const [only] = sources
-      if (only && sources.length === 1) {
-        const { id } = await act<{ id: string }>(live, 'preview', await only())
+      const [first] = sources
+      if (first && sources.length === 1) {
+        const { id } = await act<{ id: string }>(live, 'preview', await first())
         if (isOpen.current) setPreview(id)
         else forget(id)
         return

@@ -64,7 +64,7 @@ export function PlayerView({
             {formatPart(file.length === 0 ? 1 : file.have / file.length)} of {formatBytes(file.length)} here
           </span>
           <span>{formatRate(torrent.down) || '0 B/s'}</span>
-          <CopyButton what="URL" text={new URL(fileUrlOf(infoHash, path), location.href).href} />
+          <CopyButton name="URL" text={new URL(fileUrlOf(infoHash, path), location.href).href} />
           {canOpen(file) && (
             <a class="button" href={fileUrlOf(infoHash, path)} download={name}>
               <Icon name="down" />

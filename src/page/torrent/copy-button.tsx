@@ -1,33 +1,33 @@
 import { Icon } from '../parts/icon.tsx'
 import { useNotify } from '../parts/notices.tsx'
 
-/** Copies a text. @param what its name: `Magnet link` */
+/** Copies a text. @param name of the text: `Magnet link` */
 export function CopyButton({
   isSmall = false,
   label,
   text,
-  what,
+  name,
 }: {
   isSmall?: boolean
   label?: string
   text: string
-  what: string
+  name: string
 }) {
   const notify = useNotify()
   const copy = async () => {
-    if (await writeClipboard(text)) notify(`${what} copied`)
+    if (await writeClipboard(text)) notify(`${name} copied`)
     else notify(`The browser does not allow to copy: ${text}`, { isError: true })
   }
   return (
     <button
       type="button"
       class={isSmall ? 'icon-button' : 'button'}
-      title={isSmall ? `Copy ${what}` : text}
+      title={isSmall ? `Copy ${name}` : text}
       aria-label={label}
       onClick={() => void copy()}
     >
       <Icon name="copy" />
-      {!isSmall && what}
+      {!isSmall && name}
     </button>
   )
 }

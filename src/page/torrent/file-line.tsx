@@ -143,7 +143,7 @@ function FileLine({ file, level }: { file: FileNode; level: number }) {
           <CopyButton
             isSmall
             label={`Copy the URL of ${name}`}
-            what="URL"
+            name="URL"
             text={new URL(url, location.href).href}
           />
           {hasLinks && (

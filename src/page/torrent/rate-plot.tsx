@@ -33,7 +33,7 @@ export function RatePlot({ rates }: { rates: ListedRates }) {
     }
   }, [width])
   useEffect(() => plot.current?.setData(data), [series])
-  const most = Math.max(...series.down, ...series.up)
+  const maxRate = Math.max(...series.down, ...series.up)
   return (
     <section class="panel">
       <h2>
@@ -47,12 +47,12 @@ export function RatePlot({ rates }: { rates: ListedRates }) {
         class="rate-plot"
         role="img"
         aria-label={
-          most < 1
+          maxRate < 1
             ? 'Nothing was transferred in the last ten minutes'
-            : `Download and upload rates of the last ten minutes, at most ${formatRate(most)}`
+            : `Download and upload rates of the last ten minutes, at most ${formatRate(maxRate)}`
         }
       />
-      {most < 1 && <p class="plot-empty muted">Nothing was transferred.</p>}
+      {maxRate < 1 && <p class="plot-empty muted">Nothing was transferred.</p>}
     </section>
   )
 }
@@ -73,7 +73,7 @@ function optionsOf(place: HTMLElement, width: number): uPlot.Options {
     padding: [8, 16, 0, 0],
     scales: {
       x: { time: false, range: [-600, 0] },
-      y: { range: (_, __, most) => [0, Math.max(MIN_TOP_RATE, most * 1.1)] },
+      y: { range: (_, __, maxRate) => [0, Math.max(MIN_TOP_RATE, maxRate * 1.1)] },
     },
     axes: [
       {

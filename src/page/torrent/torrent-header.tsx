@@ -37,7 +37,7 @@ export function TorrentHeader({ document, infoHash }: { document: TorrentDocumen
           </a>
         )}
         <SessionActions document={document} infoHash={infoHash} />
-        <CopyButton text={magnet} what="Magnet link" />
+        <CopyButton text={magnet} name="Magnet link" />
         {facts && (
           <a class="button" href={serverUrlOf(`page/metainfo/${infoHash}`)} download>
             <Icon name="down" />

@@ -63,9 +63,9 @@ function judgeReaders({ evidence: { rate, shares }, readers }: Situation): Bottl
   if (shares.reader === null || shares.reader < LIMITING_SHARE) return undefined
   if (readers === 0) return ['reader', 'nothing is read', 'the reader: nothing is read at the moment']
   const which = readers === 1 ? 'the reader takes' : `the ${readers} readers take`
-  const most = rate === 0 ? 'nothing' : `no more than ${formatByteRate(rate)}`
+  const rateText = rate === 0 ? 'nothing' : `no more than ${formatByteRate(rate)}`
   const waits = `waited for data ${percentOf(1 - shares.reader)} of the time`
-  const sentence = `${which} ${most}: ${readers === 1 ? 'it' : 'they'} ${waits}`
+  const sentence = `${which} ${rateText}: ${readers === 1 ? 'it' : 'they'} ${waits}`
   return ['reader', 'waiting for the reader', sentence]
 }
 

@@ -4,7 +4,7 @@ const DECAY_MS = 5000
 /** Measures the rate of a growing count in bytes per second, as an exponential mean over some seconds. */
 export class ByteRate {
   #count = 0
-  #at = -1
+  #updatedAt = -1
   #rate = 0
   #weight = 0
 
@@ -15,13 +15,13 @@ export class ByteRate {
 
   /** Takes the current count. */
   update(count: number, now: number): void {
-    if (this.#at >= 0 && now > this.#at) {
-      const keep = Math.exp((this.#at - now) / DECAY_MS)
-      this.#rate = this.#rate * keep + (((count - this.#count) * 1000) / (now - this.#at)) * (1 - keep)
+    if (this.#updatedAt >= 0 && now > this.#updatedAt) {
+      const keep = Math.exp((this.#updatedAt - now) / DECAY_MS)
+      this.#rate = this.#rate * keep + (((count - this.#count) * 1000) / (now - this.#updatedAt)) * (1 - keep)
       this.#weight = this.#weight * keep + (1 - keep)
     }
-    if (now <= this.#at) return
+    if (now <= this.#updatedAt) return
     this.#count = count
-    this.#at = now
+    this.#updatedAt = now
   }
 }

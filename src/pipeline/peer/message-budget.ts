@@ -42,7 +42,7 @@ export class MessageBudget implements MessagePace {
   readonly #pieceCount: number
   readonly #load: MessageLoad
   #units = BURST_UNITS
-  #at: number
+  #updatedAt: number
   #hasSentPieces = false
   #timer: Timer | undefined
 
@@ -50,23 +50,23 @@ export class MessageBudget implements MessagePace {
     this.#load = load
     this.#clock = clock
     this.#pieceCount = pieceCount
-    this.#at = clock.now()
+    this.#updatedAt = clock.now()
   }
 
   charge(message: Message): boolean {
     this.#units -= this.#costOf(message)
     if (this.#units >= 0) return true
     const now = this.#clock.now()
-    this.#units = Math.min(BURST_UNITS, this.#units + ((now - this.#at) * UNITS_PER_SECOND) / 1000)
-    this.#at = now
+    this.#units = Math.min(BURST_UNITS, this.#units + ((now - this.#updatedAt) * UNITS_PER_SECOND) / 1000)
+    this.#updatedAt = now
     return this.#units >= 0
   }
 
   wait(resume: () => void): void {
-    const owed = Math.max(MIN_WAIT_MS, Math.ceil((-this.#units * 1000) / UNITS_PER_SECOND))
-    const wait = owed * Math.max(1, ++this.#load.waiting / MAX_FLOODS)
+    const debtMs = Math.max(MIN_WAIT_MS, Math.ceil((-this.#units * 1000) / UNITS_PER_SECOND))
+    const wait = debtMs * Math.max(1, ++this.#load.waiting / MAX_FLOODS)
     // However many connections share, this wait pays for the units that are owed.
-    this.#at = this.#clock.now() + wait - owed
+    this.#updatedAt = this.#clock.now() + wait - debtMs
     this.#timer = this.#clock.setTimeout(() => {
       this.#end()
       resume()

@@ -71,6 +71,6 @@ function limitOf(limit: number | ByteLimit, clock: Clock): ByteLimit {
   return typeof limit === 'number' ? new RateLimit({ rate: limit, clock }) : limit
 }
 
-function clamp(value: number, least: number, most: number): number {
-  return Math.max(least, Math.min(most, Math.floor(value)))
+function clamp(value: number, min: number, max: number): number {
+  return Math.max(min, Math.min(max, Math.floor(value)))
 }

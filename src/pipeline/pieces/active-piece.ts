@@ -62,13 +62,13 @@ export class ActivePiece {
   }
 
   /**
-   * Adds blocks that are requested from no peer to `taken`, until it holds `most`.
+   * Adds blocks that are requested from no peer to `taken`, until it holds `maxBlocks`.
    * @param from the first block; those before it come last
    */
-  take(requester: Fetcher, most: number, now: number, taken: Request[], from = 0): void {
+  take(requester: Fetcher, maxBlocks: number, now: number, taken: Request[], from = 0): void {
     const { buffer } = this
     this.reservedSince = undefined
-    for (let at = 0; buffer.free > 0 && taken.length < most && at < buffer.blocks; at++) {
+    for (let at = 0; buffer.free > 0 && taken.length < maxBlocks && at < buffer.blocks; at++) {
       const block = (from + at) % buffer.blocks
       if (buffer.states[block] !== BLOCK_STATE.free) continue
       buffer.request(block)
@@ -77,10 +77,10 @@ export class ActivePiece {
     }
   }
 
-  /** Adds late blocks of another peer to `taken`, until it holds `most`. */
-  takeLate(requester: Fetcher, most: number, now: number, lateness: Lateness, taken: Request[]): void {
+  /** Adds late blocks of another peer to `taken`, until it holds `maxBlocks`. */
+  takeLate(requester: Fetcher, maxBlocks: number, now: number, lateness: Lateness, taken: Request[]): void {
     const { buffer } = this
-    for (let block = 0; taken.length < most && block < buffer.blocks; block++) {
+    for (let block = 0; taken.length < maxBlocks && block < buffer.blocks; block++) {
       if (buffer.states[block] !== BLOCK_STATE.requested || this.#second.has(block)) continue
       const first = this.#first[block]
       const at = first === requester ? undefined : first?.findRequestTime(buffer.index, block)
@@ -148,15 +148,15 @@ function isWorthTwice(
   first: Fetcher | undefined,
   second: Fetcher,
   age: number,
-  late: Lateness,
+  lateness: Lateness,
   now: number,
 ): boolean {
   const typicalWaitMs = first?.window?.meanWaitMs ?? 0
-  const own = second.window?.meanWaitMs ?? late.minAgeMs
-  if (typicalWaitMs - age >= late.gainFactor * own) return true
+  const own = second.window?.meanWaitMs ?? lateness.minAgeMs
+  if (typicalWaitMs - age >= lateness.gainFactor * own) return true
   const factor = isSilent(first, second, now)
-    ? late.overdueFactor
-    : (late.skippedFactor ?? late.overdueFactor)
+    ? lateness.overdueFactor
+    : (lateness.skippedFactor ?? lateness.overdueFactor)
   return age >= factor * typicalWaitMs
 }
 

@@ -42,14 +42,14 @@ export class Endgame {
     const patience = this.#patience
     // no more than it sends soon, as no third peer may take them
     const soon = Math.ceil(patience / Math.max(1, requester.window.meanWaitMs ?? 1))
-    const most = Math.min(room, ENDGAME_BATCH, soon)
+    const maxBlocks = Math.min(room, ENDGAME_BATCH, soon)
     const lateness = chooseLateness(patience, hurry)
     for (const piece of this.#active) {
       // the oldest piece comes first, so no other has late blocks: hundreds of idle peers ask for some again and again
       if (now - piece.begunAt < lateness.minAgeMs) return
       if (!mayHelp(requester, piece)) continue
-      piece.takeLate(requester, most, now, lateness, taken)
-      if (taken.length === most) return
+      piece.takeLate(requester, maxBlocks, now, lateness, taken)
+      if (taken.length === maxBlocks) return
     }
   }
 }

@@ -45,8 +45,8 @@ export class FreeBlocks {
         continue
       const count = this.#shares.countBlocks(piece, fetcher, now)
       if (count === 0) continue
-      const most = Math.min(room, taken.length + count)
-      piece.take(fetcher, most, now, taken, this.#deadlines.firstBlockOf(piece.buffer.index))
+      const maxTaken = Math.min(room, taken.length + count)
+      piece.take(fetcher, maxTaken, now, taken, this.#deadlines.firstBlockOf(piece.buffer.index))
       active.update(piece)
       if (taken.length === room) return
     }

@@ -56,9 +56,9 @@ export class PartialPieces {
     for (const [first, end] of runsOf(kept)) {
       const begin = first * BLOCK_LENGTH
       const target = piece.data.subarray(begin, Math.min(end * BLOCK_LENGTH, piece.length))
-      const there = await this.#storage.read(this.#positionOf(piece) + begin, target).catch(() => 0)
+      const readLength = await this.#storage.read(this.#positionOf(piece) + begin, target).catch(() => 0)
       for (let block = first; block < end; block++) {
-        if (block * BLOCK_LENGTH + piece.blockLength(block) > begin + there) break
+        if (block * BLOCK_LENGTH + piece.blockLength(block) > begin + readLength) break
         piece.arrive(block, undefined)
         restored.add(block)
       }

@@ -120,26 +120,26 @@ export class Picker {
 
   /** Adds a peer that has these pieces. */
   addPeer(bits: Bitfield): void {
-    if (!bits.full) for (const index of bits) this.#more(index)
+    if (!bits.full) for (const index of bits) this.#countCopy(index)
     this.#version++
   }
 
   /** Removes a peer that had these pieces. */
   removePeer(bits: Bitfield): void {
-    if (!bits.full) for (const index of bits) this.#fewer(index)
+    if (!bits.full) for (const index of bits) this.#uncountCopy(index)
   }
 
   /** Notes a new piece of a peer, which `bits` already has. */
   addCopy(index: number, bits: Bitfield): void {
     this.#version++
-    if (!bits.full) this.#more(index)
-    else for (const other of bits) if (other !== index) this.#fewer(other)
+    if (!bits.full) this.#countCopy(index)
+    else for (const other of bits) if (other !== index) this.#uncountCopy(other)
   }
 
   /** Notes a lost piece of a peer, which `bits` no longer has. */
   removeCopy(index: number, bits: Bitfield): void {
-    if (bits.count < bits.size - 1) this.#fewer(index)
-    else for (const other of bits) this.#more(other) // it was a seed, which is not counted
+    if (bits.count < bits.size - 1) this.#uncountCopy(index)
+    else for (const other of bits) this.#countCopy(other) // it was a seed, which is not counted
   }
 
   /** True if a piece may be begun: it is wanted and not active, and on demand a reader needs it soon. */
@@ -246,12 +246,12 @@ export class Picker {
     return (this.#orders[priority] ??= new RarityOrder(this.#position, this.#count))
   }
 
-  #more(index: number): void {
+  #countCopy(index: number): void {
     const count = this.#count[index]!++
     if (this.#position[index] !== NO_POSITION) this.#orders[this.#priority[index]!]!.raise(index, count)
   }
 
-  #fewer(index: number): void {
+  #uncountCopy(index: number): void {
     const count = this.#count[index]!--
     if (this.#position[index] !== NO_POSITION) this.#orders[this.#priority[index]!]!.lower(index, count)
   }

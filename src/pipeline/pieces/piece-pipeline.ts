@@ -178,10 +178,10 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   /** Closes the chain. Resolves after the last write. */
   async close(): Promise<void> {
     this.scheduler.end()
-    const gone = closed(this.writer).catch(() => {})
+    const writerClosed = closed(this.writer).catch(() => {})
     if (!this.writer.destroyed) {
       for (const stage of [this.funnel, this.verifier, this.writer]) stage.destroy()
-      await gone
+      await writerClosed
     }
     await this.#buffers.settled()
   }

@@ -203,7 +203,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     pipeline.trust.names.set(seed, name)
     this.#seeds.add(seed)
     let isConnected = false
-    const gone = (reason: string) => {
+    const reportEnd = (reason: string) => {
       if (isConnected) this.emit('disconnected', name, reason)
       isConnected = false
     }
@@ -212,7 +212,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
       this.emit('connected', name)
     })
     seed.on('warning', (error: PeerError) => {
-      if (!seed.active) gone(messageOf(error))
+      if (!seed.active) reportEnd(messageOf(error))
       this.#warn(name, error)
       this.#open()
     })
@@ -220,7 +220,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
       this.#seeds.delete(seed)
       this.#downloaded += seed.downloaded
       this.#wasted += seed.wasted
-      gone('no longer needed')
+      reportEnd('no longer needed')
     })
     const inlet = pipeline.funnel.inlet()
     inlet.on('error', () => {})

@@ -38,8 +38,8 @@ export class TrustedReads implements Pick<Storage, 'read'> {
     const within = Math.max(0, Math.min(target.length, this.#layout.length - position))
     if (within === target.length) return this.#readWithin(position, target)
     target.fill(0, within)
-    const there = within === 0 ? 0 : await this.#readWithin(position, target.subarray(0, within))
-    return there === within ? target.length : there
+    const readLength = within === 0 ? 0 : await this.#readWithin(position, target.subarray(0, within))
+    return readLength === within ? target.length : readLength
   }
 
   async #readWithin(position: number, target: Uint8Array): Promise<number> {
@@ -51,9 +51,9 @@ export class TrustedReads implements Pick<Storage, 'read'> {
     try {
       if (this.#doubts !== this.#recheck.doubts) this.#ahead.clear()
       this.#doubts = this.#recheck.doubts
-      const there = await this.#ahead.read(position, target)
-      if (there < target.length) await this.#look(files)
-      return there
+      const readLength = await this.#ahead.read(position, target)
+      if (readLength < target.length) await this.#look(files)
+      return readLength
     } catch (error) {
       await this.#look(files)
       if (this.#trusts(position, target.length)) throw error

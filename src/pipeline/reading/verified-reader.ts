@@ -44,8 +44,8 @@ export class VerifiedReader implements ByteSource {
       await this.#torrent.whenReadable(index)
       if (!this.#torrent.trusts(index)) continue
       this.#moved(position, false)
-      const there = await this.#storage.read(position, bytes)
-      if (there === bytes.length) return { bytes, release() {} }
+      const readLength = await this.#storage.read(position, bytes)
+      if (readLength === bytes.length) return { bytes, release() {} }
       // the piece is in doubt now, and is checked or downloaded again
       if (this.#torrent.trusts(index))
         throw new StorageError(

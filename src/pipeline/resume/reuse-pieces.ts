@@ -135,10 +135,10 @@ class PieceCopier {
     bytes.fill(0, length)
     for (let at = 0; at < length; ) {
       signal.throwIfAborted()
-      const there = await read(offset + at, bytes.subarray(at, Math.min(length, at + READ_BYTES)))
-      if (there === 0) return false
-      hash.update(bytes.subarray(at, at + there))
-      at += there
+      const readLength = await read(offset + at, bytes.subarray(at, Math.min(length, at + READ_BYTES)))
+      if (readLength === 0) return false
+      hash.update(bytes.subarray(at, at + readLength))
+      at += readLength
     }
     if (bytes.length > length) hash.update(bytes.subarray(length))
     const expected = this.#trees?.expected(index) ?? metainfo.hashes.subarray(index * 20, index * 20 + 20)

@@ -41,8 +41,8 @@ export class HalfOpen<Socket extends object> {
   admit(host: string, now: number): Socket | boolean {
     const { max, maxPerAddress } = this.#options
     const key = addressKey(host)
-    const most = scopeOf(host) === 'loopback' ? max : maxPerAddress
-    if ((this.#counts.get(key) ?? 0) >= most) return this.#oldestSilent(key, now - SILENT_MS) ?? false
+    const maxOfAddress = scopeOf(host) === 'loopback' ? max : maxPerAddress
+    if ((this.#counts.get(key) ?? 0) >= maxOfAddress) return this.#oldestSilent(key, now - SILENT_MS) ?? false
     if (this.#sockets.size < max) return true
     let [largest, count] = ['', 0]
     for (const entry of this.#counts) if (entry[1] > count) [largest, count] = entry

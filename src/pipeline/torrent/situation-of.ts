@@ -124,13 +124,13 @@ function loopOf(first: Counters | undefined, last: Counters | undefined) {
   return { share: all > 0 ? busy / all : 0, delayMs: timers > 0 ? Math.max(0, delay / timers) : 0 }
 }
 
-/** @param most requests to one peer that our memory allows */
-function fastestOf(peers: readonly Peer[], most: number): FastestPeer | null {
+/** @param maxCount requests to one peer that our memory allows */
+function fastestOf(peers: readonly Peer[], maxCount: number): FastestPeer | null {
   let fastest: Peer | undefined
   for (const peer of peers) if (peer.down.rate > (fastest?.down.rate ?? 1)) fastest = peer
   if (!fastest || fastest.window.meanWaitMs === undefined) return null
   const { address, down, window } = fastest
-  const requestLimit = !window.isCapped ? null : window.size < most ? 'peer' : 'memory'
+  const requestLimit = !window.isCapped ? null : window.size < maxCount ? 'peer' : 'memory'
   return {
     address: formatAddress(address),
     rate: Math.round(down.rate),

@@ -90,15 +90,15 @@ export function rechoke<Id extends object>(round: ChokeRound<Id>): Unchoked<Id> 
   const unchoke = new Set(best.map(({ id }) => id))
   const rest = wanting.filter(({ id }) => !unchoke.has(id)).sort(turns)
 
-  const stays =
+  const keepsOptimistic =
     now - optimisticSince < OPTIMISTIC_TURN_MS - ROUND_TOLERANCE_MS &&
     rest.some(({ id }) => id === optimistic)
   // A peer does not get this turn twice in a row, unless it is the only one.
   const others = rest.filter(({ id }) => id !== optimistic)
-  const chosen = stays ? optimistic! : draw(others.length > 0 ? others : rest, now, random).id
+  const chosen = keepsOptimistic ? optimistic! : draw(others.length > 0 ? others : rest, now, random).id
   unchoke.add(chosen)
   for (const { id } of rest) if (unchoke.size < slots) unchoke.add(id)
-  return { unchoke, optimistic: chosen, optimisticSince: stays ? optimisticSince : now }
+  return { unchoke, optimistic: chosen, optimisticSince: keepsOptimistic ? optimisticSince : now }
 }
 
 function unchokeAll<Id extends object>(peers: readonly ChokerPeer<Id>[], now: number): Unchoked<Id> {

@@ -13,7 +13,7 @@ const BEST_RATE_DECAY = 0.998
  */
 export class UploadGauge {
   readonly #rates: number[] = []
-  #at: number | undefined
+  #updatedAt: number | undefined
   #count = 0
   #best = 0
   /** True while the upload is saturated: bytes for one peer delay the bytes for another. */
@@ -21,11 +21,11 @@ export class UploadGauge {
 
   /** @param count bytes sent so far; @param now ms of the clock */
   update(count: number, now: number): void {
-    const span = now - (this.#at ?? now)
-    if (this.#at !== undefined && span < SAMPLE_MS) return
+    const span = now - (this.#updatedAt ?? now)
+    if (this.#updatedAt !== undefined && span < SAMPLE_MS) return
     if (span > 0) this.#rates.push((count - this.#count) / span)
     if (this.#rates.length > SAMPLE_COUNT) this.#rates.shift()
-    this.#at = now
+    this.#updatedAt = now
     this.#count = count
     const rate = this.#rates.reduce((sum, rate) => sum + rate, 0) / SAMPLE_COUNT
     this.#best = Math.max(this.#best * BEST_RATE_DECAY, rate)

@@ -34,10 +34,10 @@ export class TransferMeter {
   /** Measures. @returns the bytes since the last call */
   update(transferred: Transferred, activity: TransferActivity, now: number): Transferred {
     const before = this.transferred
-    const passed = Math.max(0, now - this.#measuredAt)
+    const elapsedMs = Math.max(0, now - this.#measuredAt)
     this.#measuredAt = now
-    if (activity === 'downloading') this.downloadingTime += passed
-    if (activity === 'seeding') this.seedingTime += passed
+    if (activity === 'downloading') this.downloadingTime += elapsedMs
+    if (activity === 'seeding') this.seedingTime += elapsedMs
     const hasSent = transferred.uploaded > before.uploaded
     if (activity !== this.#activity || hasSent || transferred.downloaded > before.downloaded)
       this.#movedAt = now

@@ -44,10 +44,10 @@ export class BlockGroup {
   }
 }
 
-/** Returns how many of the first requests are for adjacent blocks: from one to `most`. */
-export function countAdjacent(requests: readonly BlockRef[], most: number): number {
+/** Returns how many of the first requests are for adjacent blocks: from one to `maxCount`. */
+export function countAdjacent(requests: readonly BlockRef[], maxCount: number): number {
   let blocks = 1
-  while (blocks < Math.min(most, requests.length)) {
+  while (blocks < Math.min(maxCount, requests.length)) {
     const { index, begin, length } = requests[blocks - 1]!
     const next = requests[blocks]!
     if (next.index !== index || next.begin !== begin + length) break

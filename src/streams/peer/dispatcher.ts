@@ -76,14 +76,14 @@ export class Dispatcher extends Transform<Incoming, Incoming> {
     const handler = (
       this.#handlers as Record<string, ((message: Incoming) => Incoming | undefined) | undefined>
     )[message.type]
-    let passed: Incoming | undefined = message
+    let output: Incoming | undefined = message
     try {
-      if (handler) passed = handler(message)
+      if (handler) output = handler(message)
     } catch (error) {
       done(error as Error)
       return
     }
-    done(null, passed)
+    done(null, output)
   }
 }
 

@@ -67,9 +67,9 @@ export class PeerRequests extends PendingRequests {
    */
   countUnwanted(useful: number): void {
     if (this.#withdrawn.settleForgotten()) return
-    const most = MAX_UNWANTED + Math.floor(useful / USEFUL_PER_UNWANTED)
-    if (++this.#unwanted > most)
-      throw new PeerError('ERR_MESSAGE', `${most} blocks came that were never requested`)
+    const maxUnwanted = MAX_UNWANTED + Math.floor(useful / USEFUL_PER_UNWANTED)
+    if (++this.#unwanted > maxUnwanted)
+      throw new PeerError('ERR_MESSAGE', `${maxUnwanted} blocks came that were never requested`)
   }
 
   /** Forgets old requests. Called several times a second. */

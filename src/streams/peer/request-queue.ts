@@ -175,9 +175,9 @@ export class RequestQueue {
     this.fill()
   }
 
-  /** Withdraws the requests for which `gone` returns true, and returns them to the source. */
-  lose(gone: (request: Request) => boolean): void {
-    const requests = this.#requests.filter(gone)
+  /** Withdraws the requests for which `isLost` returns true, and returns them to the source. */
+  lose(isLost: (request: Request) => boolean): void {
+    const requests = this.#requests.filter(isLost)
     this.#requests.withdraw(requests)
     this.link.lose(requests)
   }
@@ -197,8 +197,8 @@ export class RequestQueue {
     const before = oldest && this.#patience.findDropped(oldest.at, now)
     if (before !== undefined) this.#repeat(before)
     if (this.count > 0 && !this.snubbed && this.#patience.getSilence(now) > timeout) this.#snub()
-    const owes = this.count > 0 || this.snubbed
-    if (owes && !this.#options.fetcher.peerChoking && this.#patience.isProbeDue(now)) this.#probe(now)
+    const isAwaited = this.count > 0 || this.snubbed
+    if (isAwaited && !this.#options.fetcher.peerChoking && this.#patience.isProbeDue(now)) this.#probe(now)
   }
 
   /** Repeats the requests that were sent before this time: the peer dropped them, as it has no room for so many. */

@@ -275,8 +275,8 @@ export class Responder extends Duplex<Message, Outgoing> {
     }
     const run = new BlockGroup(requests, pool?.take())
     try {
-      const there = await torrent.storage.read(first.index * torrent.pieceLength + first.begin, run.data)
-      if (there < run.length) {
+      const readLength = await torrent.storage.read(first.index * torrent.pieceLength + first.begin, run.data)
+      if (readLength < run.length) {
         throw new StorageError(
           'ERR_STORAGE',
           `piece ${first.index} was verified, but is no longer complete on disk`,

@@ -1,7 +1,7 @@
 import type { Block } from '../piece-buffer.ts'
 import { type Done, Readable, type Sink, Writable } from '../stage.ts'
 
-const weigh = () => 1024
+const weightOf = () => 1024
 
 /**
  * Joins the blocks of all peers: each peer writes to its own inlet, and one stream comes out.
@@ -19,7 +19,7 @@ export class Funnel extends Readable<Block> {
   #hasEnded = false
 
   constructor() {
-    super({ highWaterMark: 64 * weigh(), byteLength: weigh })
+    super({ highWaterMark: 64 * weightOf(), byteLength: weightOf })
   }
 
   /** Creates an inlet for one peer. */
@@ -59,7 +59,7 @@ class Inlet extends Writable<Block> {
   readonly #put: (block: Block, done: Done) => void
 
   constructor(put: (block: Block, done: Done) => void) {
-    super({ highWaterMark: 64 * weigh(), byteLength: weigh })
+    super({ highWaterMark: 64 * weightOf(), byteLength: weightOf })
     this.#put = put
   }
 

@@ -61,13 +61,13 @@ export class PieceWriter extends Writable<PieceBuffer> {
   }
 
   override _write(piece: PieceBuffer, done: Done): void {
-    const begun = this.#now()
+    const startedAt = this.#now()
     this.#running++
     const copies = this.#copiesOf?.(piece.index) ?? []
     this.#writeAll(piece, copies).then(
       () => {
         this.#running--
-        this.#noteWritten(begun)
+        this.#noteWritten(startedAt)
         if (!this.destroying) this.#flushed?.(piece, copies)
         this.#parked.release(this.#failure)
       },
@@ -80,15 +80,15 @@ export class PieceWriter extends Writable<PieceBuffer> {
     )
     if (this.#running < this.#concurrency) done(this.#failure)
     else {
-      this.writeWait.set(true, begun)
+      this.writeWait.set(true, startedAt)
       this.#parked.park(done)
     }
   }
 
-  #noteWritten(begun: number): void {
+  #noteWritten(startedAt: number): void {
     const now = this.#now()
     this.writes++
-    this.writeMs += now - begun
+    this.writeMs += now - startedAt
     this.writeWait.set(false, now)
   }
 

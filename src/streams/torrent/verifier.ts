@@ -142,12 +142,12 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   /** Hashes bytes on this thread, and notes how long that takes. */
   #measure<T>(bytes: number, hash: () => T): T {
     if (!this.#now) return hash()
-    const begun = this.#now()
+    const startedAt = this.#now()
     const result = hash()
     const now = this.#now()
-    this.hashMs += now - begun
+    this.hashMs += now - startedAt
     if (!this.#threads) return result
-    this.#load.measure(bytes, now - begun)
+    this.#load.measure(bytes, now - startedAt)
     this.#load.add(bytes, now)
     return result
   }

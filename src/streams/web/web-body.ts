@@ -22,10 +22,10 @@ export class WebBody {
   }
 
   /**
-   * Resolves with the next bytes, from 1 to `most`, or undefined at the end. Rejects with the system's error, or with the
+   * Resolves with the next bytes, from 1 to `maxLength`, or undefined at the end. Rejects with the system's error, or with the
    * reason of `signal`. After the latter, reading can continue.
    */
-  async read(most: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async read(maxLength: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
     while (this.#kept.length === 0) {
       this.#next ??= this.#chunks.next()
       const { done, value } = await raceAbort(signal, this.#next)
@@ -33,7 +33,7 @@ export class WebBody {
       if (done) return undefined
       this.#kept = value
     }
-    const bytes = this.#kept.subarray(0, most)
+    const bytes = this.#kept.subarray(0, maxLength)
     this.#kept = this.#kept.subarray(bytes.length)
     this.position += bytes.length
     return bytes

@@ -78,7 +78,7 @@ export class WebLane extends Emitter<WebLaneEvents> {
   /** @returns false if another run should come first */
   async #fetchPart(run: WebRun, part: WebPart, url: URL): Promise<boolean> {
     const { signal } = run.control
-    const kept = this.streams.at(part)
+    const kept = this.streams.findBody(part)
     let body = kept
     try {
       body ??= await this.#request(run, part, url)
@@ -87,7 +87,7 @@ export class WebLane extends Emitter<WebLaneEvents> {
       return true
     } catch (error) {
       if (signal.aborted && !(signal.reason instanceof WebFault) && this.streams.has(body)) throw error
-      if (body) this.streams.drop(body)
+      if (body) this.streams.abort(body)
       // A server may end a connection that waited. That is no failure of the server.
       if (kept && !signal.aborted && !(error instanceof WebFault)) return true
       this.#targets.delete(url.href) // it may have changed meanwhile
@@ -158,10 +158,10 @@ export class WebLane extends Emitter<WebLaneEvents> {
         const bytes = await body.read((skips ? first : to) - body.position, signal)
         if (!bytes) throw new WebFault('ERR_CONNECTION', `the answer ended ${to - body.position} bytes early`)
         if (skips) {
-          this.streams.passed(body)
+          this.streams.updatePosition(body)
           this.emit('skipped', bytes.length)
         } else {
-          this.streams.read(body, bytes.length)
+          this.streams.countUseful(body, bytes.length)
           run.write(bytes)
         }
         await gate.pass(bytes.length)
@@ -169,10 +169,10 @@ export class WebLane extends Emitter<WebLaneEvents> {
     } catch (error) {
       // The received bytes count, and the rest is requested again.
       if (signal.aborted || body.position - Math.max(start, first) < MIN_PARTIAL_BYTES) throw error
-      this.streams.drop(body)
+      this.streams.abort(body)
       return
     }
-    if (body.position < body.end) this.streams.leave(body)
+    if (body.position < body.end) this.streams.endRun(body)
     else if (await body.read(1, signal))
       throw this.#makeFault(part, `more than the ${body.end - start} bytes that were requested`)
     else this.streams.forget(body)

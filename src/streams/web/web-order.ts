@@ -32,7 +32,7 @@ const IDLE_MS = 1_000
 export class WebOrder implements FetcherPieces {
   readonly #options: WebOrderOptions
   /** The last seen `streams.version`. */
-  #begun = 0
+  #seenVersion = 0
   /** The first wanted piece after the read position. */
   #next = 0
   /** The last requested piece since the file was begun, and the time of that request. */
@@ -53,8 +53,8 @@ export class WebOrder implements FetcherPieces {
   /** True if a file was begun since the last read of this property. Other pieces come next then. */
   get hasFileChanged(): boolean {
     const { version } = this.#options.streams
-    if (this.#begun === version) return false
-    this.#begun = version
+    if (this.#seenVersion === version) return false
+    this.#seenVersion = version
     this.#next = 0
     this.#highest = -1
     return true

@@ -91,11 +91,11 @@ export class WebRun implements BlockWriter {
     if (request?.piece.index === index && request.block * BLOCK_LENGTH === begin) this.#place = null
   }
 
-  /** @returns how many of the next `most` bytes belong to the current block */
-  #begin(most: number): number {
+  /** @returns how many of the next `maxLength` bytes belong to the current block */
+  #begin(maxLength: number): number {
     const request = this.#requests[this.#next]!
     if (this.#filled === 0) this.#place = this.#owner.place(request, this)
-    return Math.min(most, request.piece.blockLength(request.block) - this.#filled)
+    return Math.min(maxLength, request.piece.blockLength(request.block) - this.#filled)
   }
 
   #advance(step: number): void {
@@ -111,15 +111,15 @@ export class WebRun implements BlockWriter {
   }
 }
 
-/** Sorts blocks into runs without gaps, of at most `most` bytes. */
-export function runsOf(requests: readonly Request[], pieceLength: number, most: number): Request[][] {
+/** Sorts blocks into runs without gaps, of at most `maxLength` bytes. */
+export function runsOf(requests: readonly Request[], pieceLength: number, maxLength: number): Request[][] {
   const sorted = [...requests].sort((a, b) => startOf(a, pieceLength) - startOf(b, pieceLength))
   const runs: Request[][] = []
   let end = -1
   let first = 0
   for (const request of sorted) {
     const start = startOf(request, pieceLength)
-    if (start !== end || start - first >= most) {
+    if (start !== end || start - first >= maxLength) {
       runs.push([])
       first = start
     }

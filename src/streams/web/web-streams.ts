@@ -37,9 +37,9 @@ export class WebStreams {
   /** The open responses by file, the one that was begun last at the end. */
   readonly #streams = new Map<number, Stream>()
   /** All files that were begun. */
-  readonly #begun = new Set<number>()
-  #brought = 0
-  #reread = 0
+  readonly #begunFiles = new Set<number>()
+  #usefulBytes = 0
+  #rereadBytes = 0
 
   /** Maximum number of parallel requests. */
   get lanes(): number {
@@ -47,7 +47,7 @@ export class WebStreams {
   }
 
   /** Returns the open response that reaches this part when it is read further. */
-  at({ key, range }: WebPart): WebBody | undefined {
+  findBody({ key, range }: WebPart): WebBody | undefined {
     const body = this.#streams.get(key)?.body
     return body && range && body.position <= range.first ? body : undefined
   }
@@ -73,16 +73,16 @@ export class WebStreams {
     }
     this.mode = 'whole'
     const { first } = range
-    const other = this.#streams.get(key)?.body
-    if (other && other.position <= first) {
+    const current = this.#streams.get(key)?.body
+    if (current && current.position <= first) {
       body.close()
       return 'later'
     }
-    if (other && first <= MAX_SKIP) return 'read'
-    if (this.#begun.has(key) && first > MAX_SKIP) {
-      this.#reread += first
-      if (this.#reread > this.#brought) {
-        this.#reread = 0
+    if (current && first <= MAX_SKIP) return 'read'
+    if (this.#begunFiles.has(key) && first > MAX_SKIP) {
+      this.#rereadBytes += first
+      if (this.#rereadBytes > this.#usefulBytes) {
+        this.#rereadBytes = 0
         return 'refused'
       }
     }
@@ -91,13 +91,13 @@ export class WebStreams {
   }
 
   /** Counts useful bytes that were read from a response. */
-  read(body: WebBody, bytes: number): void {
-    this.#brought += bytes
-    this.passed(body)
+  countUseful(body: WebBody, bytes: number): void {
+    this.#usefulBytes += bytes
+    this.updatePosition(body)
   }
 
   /** Notes that a response was read further. */
-  passed(body: WebBody): void {
+  updatePosition(body: WebBody): void {
     const stream = [...this.#streams.values()].at(-1)
     if (stream?.body === body) this.position = stream.offset + body.position
   }
@@ -108,7 +108,7 @@ export class WebStreams {
   }
 
   /** A run has ended. Closes its response, unless other runs can read it further. */
-  leave(body: WebBody): void {
+  endRun(body: WebBody): void {
     if (!this.has(body)) body.close()
   }
 
@@ -118,7 +118,7 @@ export class WebStreams {
   }
 
   /** Aborts a response. */
-  drop(body: WebBody): void {
+  abort(body: WebBody): void {
     this.forget(body)
     body.close()
   }
@@ -131,13 +131,13 @@ export class WebStreams {
 
   #begin(key: number, stream: Stream): void {
     const before = this.#streams.get(key)
-    if (before) this.drop(before.body)
+    if (before) this.abort(before.body)
     if (this.#streams.size === MAX_STREAMS) {
       const [oldest] = this.#streams.values()
-      this.drop(oldest!.body)
+      this.abort(oldest!.body)
     }
     this.#streams.set(key, stream)
-    this.#begun.add(key)
+    this.#begunFiles.add(key)
     this.position = stream.offset
     this.version++
   }
