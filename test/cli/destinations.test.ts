@@ -92,7 +92,7 @@ t.test('invalid combinations of options are rejected before the download begins'
     [{ strip: true }, /--strip needs --tar/],
     [{ file: ['*.nothing'] }, /no file matches/],
   ]
-  for (const [options, message] of refused) await t.rejects(choose(metainfo, options), { message: message })
+  for (const [options, message] of refused) await t.rejects(choose(metainfo, options), { message })
   const processes: [args: string[], message: RegExp][] = [
     [['--range', '300000-'], /--range 300000-: content.bin has 300000 bytes, none of them/],
     [['--tar', '--range', '0-1'], /--tar and --range exclude each other/],

@@ -9,7 +9,12 @@ import { generator } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
-import { type Fault, type PeerBehaviour, ModelPeer, type BehaviourPeriod } from '../helpers/simulation/model-peer.ts'
+import {
+  type BehaviourPeriod,
+  type Fault,
+  ModelPeer,
+  type PeerBehaviour,
+} from '../helpers/simulation/model-peer.ts'
 import { SimulatedNetwork } from '../helpers/simulation/network.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
@@ -75,7 +80,8 @@ function costOf({ fast, pace, queue, faults, periods }: PeerBehaviour, latency: 
   // requests beyond its queue are lost, which takes time to detect, and longer for a peer that was silent before
   const full = fast || queue > 12 ? 0 : 20_000 + 10_000 * periods.length
   const roundTripsMs = 3 * latency * blocks // one for each block if the window is that small
-  const time = 10_000 + 2 * pace * blocks + roundTripsMs + lateMs + away + dropped + full + 1_000 * count('refuse')
+  const time =
+    10_000 + 2 * pace * blocks + roundTripsMs + lateMs + away + dropped + full + 1_000 * count('refuse')
   // after a choke a peer without the fast extension may serve both the earlier requests and their repetitions
   const repeated = (fast ? 8 : 24) * periods.length + 4 * count('wrong')
   return { time, wasted: 2 + count('duplicate') + count('late') + repeated }
@@ -172,7 +178,10 @@ t.test(
 
 t.test('a peer that chokes often and still answers old requests is asked again at once', async t => {
   for (const kind of ['choke', 'chokeAndServe'] as const) {
-    const periods = Array.from({ length: 10 }, (_, at): BehaviourPeriod => ({ at: 100 + 300 * at, ms: 200, kind }))
+    const periods = Array.from(
+      { length: 10 },
+      (_, at): BehaviourPeriod => ({ at: 100 + 300 * at, ms: 200, kind }),
+    )
     const { took, wasted } = await fetchAll({ manners: { fast: false, pace: 40, periods } })
     t.ok(took < 5_000, `${kind}: ${took} ms`)
     t.ok(wasted <= 1, `${wasted}`)

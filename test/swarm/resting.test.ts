@@ -47,7 +47,7 @@ t.test(
   async t => {
     const { address, clock } = await restingSeed(t)
     const wire = await dial(t, made, address)
-    await wire.unchoked()
+    await wire.waitForUnchoke()
     await clock.advance(1000)
     let timers = 0
     const { setTimeout } = clock
@@ -59,7 +59,7 @@ t.test(
     t.ok(timers <= 12, `${timers} timers in ten seconds`)
     timers = 0
     for (let at = 0; at < 40; at++) {
-      for (let count = 0; count < 4; count++) await wire.fetch(first!)
+      for (let count = 0; count < 4; count++) await wire.fetchBlock(first!)
       await clock.advance(250)
     }
     t.ok(timers >= 36, `${timers} timers in ten seconds of 256 KiB each`)

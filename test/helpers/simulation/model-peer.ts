@@ -56,7 +56,13 @@ export class ModelPeer {
   readonly #behaviour: PeerBehaviour
   readonly #random: () => number
 
-  constructor(clock: VirtualClock, host: Host, made: MadeTorrent, manners: PeerBehaviour, random: () => number) {
+  constructor(
+    clock: VirtualClock,
+    host: Host,
+    made: MadeTorrent,
+    manners: PeerBehaviour,
+    random: () => number,
+  ) {
     this.#clock = clock
     this.#made = made
     this.#behaviour = manners
@@ -92,7 +98,7 @@ export class ModelPeer {
       }, ms)
     const send = (block: BlockRef) => {
       this.served.push(this.#clock.now())
-      wire.serve(block, lies.has(block) ? wrong : undefined)
+      wire.sendBlock(block, lies.has(block) ? wrong : undefined)
     }
     const pump = () => {
       if (busy || !serving || queue.length === 0) return
@@ -155,7 +161,7 @@ export class ModelPeer {
     const reserved = Buffer.alloc(8)
     if (reqq !== undefined) reserved[5]! |= 0x10
     if (fast) reserved[7]! |= 0x04
-    wire.greet({ handshake: { reserved } })
+    wire.sendGreeting({ handshake: { reserved } })
     if (reqq !== undefined)
       wire.send({
         type: 'extended',
