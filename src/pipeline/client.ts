@@ -30,6 +30,7 @@ import { ConnectionLimit } from './limits/connection-limit.ts'
 import { MemoryBudget } from './limits/memory-budget.ts'
 import { RateLimit } from './limits/rate-limit.ts'
 import { RateShare } from './limits/rate-share.ts'
+import { UploadMemory } from './limits/upload-memory.ts'
 import { loadFromLink } from './link-sources.ts'
 import { MergedTorrentError } from './merged-torrent-error.ts'
 import { isMetainfo, loadSource, type TorrentSource } from './sources/torrent-source.ts'
@@ -73,6 +74,7 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #connections: ConnectionLimit
   readonly #memory: MemoryBudget
   readonly #openFiles: OpenFileLimit
+  readonly #uploadMemory = new UploadMemory()
   readonly #hashPool: HashPool | undefined
   readonly #up: RateLimit | undefined
   readonly #down: RateLimit | undefined
@@ -194,6 +196,7 @@ export class Client extends EventEmitter<ClientEvents> {
       connections: this.#connections,
       memoryBudget: this.#memory,
       openFiles: this.#openFiles,
+      uploadMemory: this.#uploadMemory,
       ...(this.#hashPool ? { hashPool: this.#hashPool } : {}),
     })
     this.#torrents.add(torrent)

@@ -61,6 +61,7 @@ const INVALID_VALUES: Readonly<Record<keyof TorrentOptions, readonly unknown[]>>
   blocklist: NOT_OBJECTS,
   connections: NOT_OBJECTS,
   openFiles: NOT_OBJECTS,
+  uploadMemory: [7, null, {}],
   memoryBudget: NOT_OBJECTS,
   hashPool: [{}, 1],
   portableNames: NOT_BOOLEANS,

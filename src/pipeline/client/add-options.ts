@@ -24,6 +24,7 @@ export interface AddOptions
     | 'peerId'
     | 'random'
     | 'trackerKey'
+    | 'uploadMemory'
   > {
   /** Destroys the torrent with the signal's reason. While the source is loaded, `add` rejects with it. */
   readonly signal?: AbortSignal

@@ -1,11 +1,11 @@
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ByteLimit } from '../../streams/byte-limit.ts'
-import { MAX_GROUP_BLOCKS, MAX_GROUP_BYTES } from '../../streams/peer/block-group.ts'
+import { MAX_GROUP_BLOCKS } from '../../streams/peer/block-group.ts'
 import type { MemoryBudget } from '../limits/memory-budget.ts'
 import { MeteredLimit } from '../limits/metered-limit.ts'
-import { PiecePool } from '../limits/piece-pool.ts'
 import { RateLimit } from '../limits/rate-limit.ts'
+import type { RunBuffers } from '../limits/upload-memory.ts'
 import type { PeerContext } from './peer-context.ts'
 import type { CountedPeer, PeerTotals } from './peer-totals.ts'
 
@@ -13,6 +13,8 @@ export interface LimitsOptions {
   readonly clock: Clock
   /** Bytes for everything in flight, or what they are a share of. */
   readonly memory: number | MemoryBudget
+  /** Buffers for runs of blocks, of all torrents of the client. */
+  readonly runs: RunBuffers
   /** Bytes a second, or a share of a limit that several torrents have together. @default no limit */
   readonly up?: number | ByteLimit | undefined
   readonly down?: number | ByteLimit | undefined
@@ -33,10 +35,6 @@ const MIN_REQUESTS = 4
  */
 const FIRST_REQUESTS = 16
 const MAX_REQUESTS = 2048
-/** Buffers for runs of blocks that are kept for reuse. */
-const MAX_POOLED_GROUPS = 32
-/** One for all torrents: hundreds of them would each keep some, for which the garbage collector would run. */
-const groupPool = new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS)
 
 /**
  * Creates the limits of what each peer may have in flight: its share of the total.
@@ -44,7 +42,7 @@ const groupPool = new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS)
  * Inputs: the memory, the number of connections, the rate limits; true if a block was received.
  */
 export function createPeerLimits(options: LimitsOptions): PeerContext['limits'] {
-  const { clock, down, memory, totals, up } = options
+  const { clock, down, memory, runs: pool, totals, up } = options
   const { peers } = totals
   const share = (bytes: number) => Math.floor(bytes / Math.max(1, peers.size))
   const memoryBytes = () => (typeof memory === 'number' ? memory : memory.share)
@@ -57,7 +55,7 @@ export function createPeerLimits(options: LimitsOptions): PeerContext['limits'] 
     firstWindow: () => (peers.size > 1 || totals.downloaded > 0 || down ? MIN_REQUESTS : FIRST_REQUESTS),
     maxRunBlocks: () =>
       clamp(share(UPLOAD_BYTES / 2 / BLOCK_LENGTH), 1, isLimited(up) ? LIMITED_BLOCKS : MAX_GROUP_BLOCKS),
-    pool: groupPool,
+    pool,
     ...(up ? { up: limitOf(up, clock) } : {}),
     ...(down ? { down: new MeteredLimit(limitOf(down, clock), clock) } : {}),
   }

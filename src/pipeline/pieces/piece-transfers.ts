@@ -120,11 +120,11 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
 
   #begin(): PieceTransfer {
     const { layout, pieces, recheck, selection, verified } = this.#transferred
-    const { clock, content, hashPool, metainfo, network, random, superSeed } = this.#options
+    const { clock, content, hashPool, metainfo, network, random, readChunks, superSeed } = this.#options
     const { funnel, hashes: requests, reputation } = network
     const { storage } = content
     const { priorities } = selection
-    const reads = new TrustedReads(layout, storage, recheck, clock)
+    const reads = new TrustedReads(layout, storage, recheck, clock, readChunks)
     this.#reads = reads
     const transfer = new PieceTransfer({
       ...{ metainfo, reads, storage, random, verified, superSeed, layout, pieces, clock, hashPool },

@@ -5,6 +5,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
 import type { HashRequests } from '../hashes/hash-requests.ts'
 import type { MemoryBudget } from '../limits/memory-budget.ts'
+import type { ReadChunks } from '../limits/read-chunks.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import type { ContentOptions } from './content-options.ts'
@@ -25,6 +26,8 @@ export interface PiecesOptions {
   readonly content: ContentOptions
   /** Bytes for everything in flight, or what they are a share of. */
   readonly memory: number | MemoryBudget
+  /** Bytes that were read before peers requested them, of all torrents of the client. */
+  readonly readChunks: ReadChunks
   readonly superSeed: boolean
   readonly clock: Clock
   /** From 0 to below 1. */

@@ -1,6 +1,7 @@
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Storage } from '../../storage/storage.ts'
+import type { ReadChunks } from '../limits/read-chunks.ts'
 import type { Recheck } from '../resume/recheck.ts'
 import { ReadAhead } from './read-ahead.ts'
 
@@ -19,12 +20,12 @@ export class TrustedReads implements Pick<Storage, 'read'> {
   /** The time of the last check of each file, in ms. */
   readonly #checkedAt = new Map<number, number>()
 
-  constructor(layout: Layout, storage: Storage, recheck: Recheck, clock: Clock) {
+  constructor(layout: Layout, storage: Storage, recheck: Recheck, clock: Clock, chunks: ReadChunks) {
     this.#layout = layout
     this.#storage = storage
     this.#recheck = recheck
     this.#clock = clock
-    this.#ahead = new ReadAhead({ storage, pieceLength: layout.pieceLength, length: layout.length })
+    this.#ahead = new ReadAhead({ storage, chunks, pieceLength: layout.pieceLength, length: layout.length })
     this.#doubts = recheck.doubts
   }
 

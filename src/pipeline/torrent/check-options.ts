@@ -100,6 +100,7 @@ const TORRENT_CHECKS: Record<keyof TorrentOptions, Check> = {
   blocklist: [value => typeof value === 'object' && value !== null && 'ranges' in value, 'a Blocklist'],
   connections: [value => hasMethods(value, 'add', 'close', 'delete', 'hasRoom', 'open'), 'a ConnectionLimit'],
   memoryBudget: [value => hasMethods(value, 'add', 'delete'), 'a MemoryBudget'],
+  uploadMemory: [value => typeof value === 'object' && value !== null && 'runs' in value, 'an UploadMemory'],
   openFiles: [value => hasMethods(value, 'claim', 'free'), 'an OpenFileLimit'],
   hashPool: [value => hasMethods(value, 'hash', 'close'), 'a HashPool'],
   portableNames: BOOLEAN_CHECK,

@@ -4,6 +4,7 @@ import { systemClock } from '../../ports/clock.ts'
 import { Emitter } from '../../ports/emitter.ts'
 import { forwardEvents } from '../../ports/forward-events.ts'
 import { VERSION } from '../../version.ts'
+import { ReadChunks } from '../limits/read-chunks.ts'
 import type { ContentOptions } from '../pieces/content-options.ts'
 import { Pieces } from '../pieces/pieces.ts'
 import { checkWebSeedUrls, WebSeeds } from '../pieces/web-seeds.ts'
@@ -58,6 +59,7 @@ export class TorrentContent extends Emitter<TorrentContentEvents> implements Ann
     this.pieces = new Pieces({
       ...{ metainfo, content, superSeed, clock, random, hashPool, network },
       memory: options.memoryBudget ?? options.memory ?? DEFAULT_MEMORY_BYTES,
+      readChunks: options.uploadMemory?.chunks ?? new ReadChunks(),
     })
     network.on('connected', peer => this.pieces.addPeer(peer))
     forwardEvents(this.pieces, this, 'active', 'checked', 'warning', 'failed')

@@ -13,6 +13,7 @@ import type { OpenFileLimit } from '../../storage/open-file-limit.ts'
 import type { ByteLimit } from '../../streams/byte-limit.ts'
 import type { ConnectionLimit } from '../limits/connection-limit.ts'
 import type { MemoryBudget } from '../limits/memory-budget.ts'
+import type { UploadMemory } from '../limits/upload-memory.ts'
 import type { ContentOptions } from '../pieces/content-options.ts'
 import type { Blocklist } from '../swarm/blocklist.ts'
 import type { Listener } from '../swarm/listener.ts'
@@ -96,6 +97,8 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly blocklist?: Blocklist
   /** A budget of memory that several torrents share, in place of `memory`. @default none @internal */
   readonly memoryBudget?: MemoryBudget
+  /** Memory for uploads that several torrents share. @default the torrent has its own @internal */
+  readonly uploadMemory?: UploadMemory
   /** A limit of open files that the storages of several torrents share. @default each storage has its own @internal */
   readonly openFiles?: OpenFileLimit
   /** Threads that hash files in the initial check, and pieces of a fast download. @default none: the main thread hashes @internal */

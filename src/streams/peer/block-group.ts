@@ -6,6 +6,8 @@ export const MAX_GROUP_BLOCKS = 16
 const BLOCK_HEAD_BYTES = 4 + PIECE_HEAD
 /** Maximum bytes of a run on the wire. */
 export const MAX_GROUP_BYTES = MAX_GROUP_BLOCKS * (BLOCK_HEAD_BYTES + BLOCK_LENGTH)
+/** The same of a run of one or two blocks. */
+export const MAX_SMALL_GROUP_BYTES = 2 * (BLOCK_HEAD_BYTES + BLOCK_LENGTH)
 
 /**
  * Adjacent blocks of a piece that are uploaded together: one read, one buffer, one write.
@@ -26,7 +28,7 @@ export class BlockGroup {
     this.blocks = blocks
     this.length = totalLength(blocks)
     const heads = blocks.length * BLOCK_HEAD_BYTES
-    const whole = heads + this.length
+    const whole = groupLength(blocks)
     this.bytes = memory ? Buffer.from(memory.buffer, memory.byteOffset, whole) : Buffer.allocUnsafeSlow(whole)
     this.data = this.bytes.subarray(heads)
   }
@@ -54,6 +56,11 @@ export function countAdjacent(requests: readonly BlockRef[], maxCount: number): 
     blocks++
   }
   return blocks
+}
+
+/** Returns the bytes of these blocks with their headers. */
+export function groupLength(blocks: readonly BlockRef[]): number {
+  return blocks.length * BLOCK_HEAD_BYTES + totalLength(blocks)
 }
 
 /** Returns the bytes of these blocks. */

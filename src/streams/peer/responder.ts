@@ -3,7 +3,7 @@ import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.t
 import { PeerError, StorageError } from '../../errors.ts'
 import { pick } from '../../ports/pick.ts'
 import { type Done, Duplex } from '../stage.ts'
-import { BlockGroup, countAdjacent, MAX_GROUP_BLOCKS, totalLength } from './block-group.ts'
+import { BlockGroup, countAdjacent, groupLength, MAX_GROUP_BLOCKS, totalLength } from './block-group.ts'
 import { HashResponder } from './hash-responder.ts'
 import { type Outgoing, queuedBytes } from './outgoing.ts'
 import { type ResponderOptions, type ResponderTorrent, sizeOf } from './responder-options.ts'
@@ -236,7 +236,8 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.#reading = true
     const go = () => {
       this.#ticket = undefined
-      void this.#read(this.#nextRun())
+      // none if all were cancelled while the run waited
+      void this.#read(this.#queue.splice(0, this.#runBlocks()))
     }
     if (limit) this.#ticket = limit.take(totalLength(this.#queue.slice(0, this.#runBlocks())), go, this)
     else go()
@@ -250,11 +251,6 @@ export class Responder extends Duplex<Message, Outgoing> {
     const at = queue.findIndex(({ index }) => !policy.defers(index))
     if (at > 0) this.#queue = [...queue.slice(at), ...queue.slice(0, at)]
     return at >= 0
-  }
-
-  /** Takes the requests of the next run from the queue: none if all were cancelled while the run waited. */
-  #nextRun(): BlockRef[] {
-    return this.#queue.length === 0 ? [] : this.#queue.splice(0, this.#runBlocks())
   }
 
   #runBlocks(): number {
@@ -273,7 +269,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       this.serve()
       return
     }
-    const run = new BlockGroup(requests, pool?.take())
+    const run = new BlockGroup(requests, pool?.take(groupLength(requests)))
     try {
       const readLength = await torrent.storage.read(first.index * torrent.pieceLength + first.begin, run.data)
       if (readLength < run.length) {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { UploadMemory } from '../../../src/pipeline/limits/upload-memory.ts'
 import { createPeerLimits, type LimitsOptions } from '../../../src/pipeline/peer/peer-limits.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
@@ -13,6 +14,7 @@ function limits(peers: number, options: Partial<LimitsOptions> = {}) {
   return createPeerLimits({
     clock: new VirtualClock(),
     memory: 64 * MiB,
+    runs: new UploadMemory().runs,
     totals: totalsOf(peers),
     ...options,
   })
