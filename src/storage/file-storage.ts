@@ -88,8 +88,8 @@ export class FileStorage implements Storage, StatesSource {
     this.#hasProcessDescriptors = fs.hasProcessDescriptors === true
     this.#lock = new OutputLock({
       directory: this.#output.directory,
-      paths: (wanted = selected) =>
-        this.#layout.files.filter((file, index) => !file.pad && wanted(index)).map(({ path }) => path),
+      files: this.#layout.files,
+      selected,
       holder: metainfo,
       locks: [ProcessLocks.of(fs), ...(locks ? [locks] : [])],
     })

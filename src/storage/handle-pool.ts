@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { type FileHandle, systemCode } from '../ports/file-system.ts'
 import { OpenFileLimit } from './open-file-limit.ts'
-import type { Access } from './safe-directory.ts'
+import type { Access, SafeDirectory } from './safe-directory.ts'
 
 /** A file in use. Return it with `release`. */
 export interface Lease {
@@ -41,7 +41,7 @@ interface HandleSlot {
 export class HandlePool {
   /** The limit for files that are opened from now on. */
   limit: OpenFileLimit
-  readonly #open: (path: string, access: Access) => Promise<FileHandle | undefined>
+  readonly #directory: Pick<SafeDirectory, 'open'>
   /** By path. Made when needed, as most torrents are idle. */
   #slots: Map<string, HandleSlot> | undefined
   /** Descriptors that are opening, open or closing. */
@@ -54,13 +54,13 @@ export class HandlePool {
   #ending = false
   #failure: { readonly error: unknown } | undefined
 
-  /** @param open resolves with undefined for a missing file that is not made */
+  /** @param directory opens the files */
   constructor(
-    open: (path: string, access: Access) => Promise<FileHandle | undefined>,
+    directory: Pick<SafeDirectory, 'open'>,
     limit: number | OpenFileLimit,
     { pause = setTimeout }: HandlePoolOptions = {},
   ) {
-    this.#open = open
+    this.#directory = directory
     this.limit = typeof limit === 'number' ? new OpenFileLimit(limit) : limit
     this.#pause = pause
   }
@@ -169,7 +169,7 @@ export class HandlePool {
   /** Opens a file in a claimed place. Resolves with false if the process has no free descriptor, for another try. */
   async #tryOpen(slot: HandleSlot, last: boolean): Promise<boolean> {
     try {
-      slot.handle = await this.#open(slot.path, slot.access)
+      slot.handle = await this.#directory.open(slot.path, slot.access)
       if (slot.handle !== undefined) slot.limit.noteOpened()
       return true
     } catch (error) {

@@ -22,7 +22,7 @@ export class OutputFiles {
 
   constructor({ directory, fs, maxOpenFiles, ...options }: OutputFilesOptions) {
     this.directory = SafeDirectory.of(directory, fs)
-    this.#pool = new HandlePool((path, access) => this.directory.open(path, access), maxOpenFiles, options)
+    this.#pool = new HandlePool(this.directory, maxOpenFiles, options)
   }
 
   /** Opens files within this limit from now on, which other storages share. */

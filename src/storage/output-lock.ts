@@ -1,13 +1,16 @@
 import { join, sep } from 'node:path'
 import type { StorageError } from '../errors.ts'
+import type { FileEntry } from '../metainfo/metainfo.ts'
 import type { FileLock, FileLocks, LockHolder } from './file-locks.ts'
 import type { SafeDirectory } from './safe-directory.ts'
 import { storageError } from './storage-error.ts'
 
 export interface OutputLockOptions {
   readonly directory: SafeDirectory
-  /** Returns the paths of the files in the directory that are written, or will be with another selection. */
-  readonly paths: (selected?: (fileIndex: number) => boolean) => readonly string[]
+  /** The files of the torrent, by their paths in the directory. */
+  readonly files: readonly FileEntry[]
+  /** Returns true for each file that is written. */
+  readonly selected: (fileIndex: number) => boolean
   readonly holder: LockHolder
   /** The locks to take, in this order. */
   readonly locks: readonly FileLocks[]
@@ -28,7 +31,7 @@ export class OutputLock {
 
   /** Resolves with the reason if other processes do not see the lock. Rejects with StorageError. Idempotent. */
   async take(): Promise<StorageError | undefined> {
-    this.#taken ??= this.#take(this.#options.paths())
+    this.#taken ??= this.#take(this.#pathsOf(this.#options.selected))
     return unseenOf(await this.#taken)
   }
 
@@ -36,7 +39,7 @@ export class OutputLock {
   async extend(selected: (fileIndex: number) => boolean): Promise<StorageError | undefined> {
     await this.take()
     const locked = new Set(this.#locked.flat())
-    const paths = this.#options.paths(selected).filter(path => !locked.has(path))
+    const paths = this.#pathsOf(selected).filter(path => !locked.has(path))
     if (paths.length === 0) return undefined
     const locks = await this.#take(paths)
     this.#added = [...this.#added, ...locks]
@@ -47,6 +50,10 @@ export class OutputLock {
   async release(): Promise<void> {
     const taken = (await this.#taken?.catch(() => [])) ?? []
     for (const lock of [...taken, ...this.#added]) await lock.release()
+  }
+
+  #pathsOf(selected: (fileIndex: number) => boolean): readonly string[] {
+    return this.#options.files.filter((file, index) => !file.pad && selected(index)).map(({ path }) => path)
   }
 
   async #take(paths: readonly string[]): Promise<readonly FileLock[]> {

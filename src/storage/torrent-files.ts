@@ -92,7 +92,7 @@ export class TorrentFiles implements WatchedFiles {
 
   /** Resolves when all written bytes are on the device. After a failure it always rejects. */
   async sync(): Promise<void> {
-    await this.#unsynced?.sync()
+    await this.#unsynced?.sync(files => this.#syncFiles(files))
     this.#output.checkClosed()
   }
 
@@ -232,7 +232,7 @@ export class TorrentFiles implements WatchedFiles {
   }
 
   #getUnsynced(): UnsyncedFiles {
-    this.#unsynced ??= new UnsyncedFiles(files => this.#syncFiles(files))
+    this.#unsynced ??= new UnsyncedFiles()
     return this.#unsynced
   }
 

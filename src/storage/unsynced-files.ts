@@ -5,14 +5,8 @@ import { SETTLED_PROMISE } from '../ports/settled-promise.ts'
 export class UnsyncedFiles {
   /** Made when needed, as most torrents are idle. */
   #files: Set<FileEntry> | undefined
-  readonly #syncFiles: (files: readonly FileEntry[]) => Promise<void>
   /** The last `sync`. After a failure all later ones fail. */
   #last = SETTLED_PROMISE
-
-  /** @param syncFiles puts the written bytes of files on the device */
-  constructor(syncFiles: (files: readonly FileEntry[]) => Promise<void>) {
-    this.#syncFiles = syncFiles
-  }
 
   /** Adds a file after a write, since a `sync` that began before the write does not cover its bytes. */
   add(file: FileEntry): void {
@@ -31,13 +25,14 @@ export class UnsyncedFiles {
   /**
    * Resolves when the bytes of all added files are on the device. After a failure it always rejects: a system forgets
    * bytes that it could not write, and the next `fdatasync` succeeds without them.
+   * @param work puts the written bytes of files on the device
    */
-  sync(): Promise<void> {
+  sync(work: (files: readonly FileEntry[]) => Promise<void>): Promise<void> {
     // One after the other, since the second may have to wait for files of the first.
     this.#last = this.#last.then(() => {
       const files = [...(this.#files ?? [])]
       this.#files = undefined
-      return this.#syncFiles(files)
+      return work(files)
     })
     return this.#last
   }

@@ -1,12 +1,6 @@
 import { InputError, StorageError } from '../errors.ts'
+import type { HeldWrites, RangeReader } from './held-writes.ts'
 import type { LentBytes, WindowRange, WindowSource } from './storage.ts'
-
-export interface WindowReaderOptions extends WindowRange {
-  /** Returns the write that contains a position. */
-  readonly take: (position: number, length: number) => LentBytes | undefined
-  /** Called when the reader needs less than before: the bytes at `from`, or any if `from` is missing. */
-  readonly moved: (from?: number) => void
-}
 
 interface Parked {
   readonly length: number
@@ -15,16 +9,19 @@ interface Parked {
 }
 
 /** A reader that goes forward through a window, from a start to an end. */
-export class WindowReader implements WindowSource {
-  readonly #options: WindowReaderOptions
+export class WindowReader implements WindowSource, RangeReader {
+  readonly #range: WindowRange
+  readonly #writes: HeldWrites<WindowReader>
   /** Bytes before this position were taken or skipped. */
   #position: number
   #parked: Parked | undefined
   #failure: Error | undefined
 
-  constructor(options: WindowReaderOptions) {
-    this.#options = options
-    this.#position = options.start
+  /** @param writes what the reader takes from, which has the reader in `readers` until it is closed */
+  constructor(range: WindowRange, writes: HeldWrites<WindowReader>) {
+    this.#range = range
+    this.#writes = writes
+    this.#position = range.start
   }
 
   get closed(): boolean {
@@ -33,7 +30,7 @@ export class WindowReader implements WindowSource {
 
   /** True if the reader still needs any byte from `start` to before `end`. */
   needs(start: number, end: number): boolean {
-    return !this.closed && Math.max(start, this.#position) < Math.min(end, this.#options.end)
+    return !this.closed && Math.max(start, this.#position) < Math.min(end, this.#range.end)
   }
 
   /**
@@ -48,7 +45,7 @@ export class WindowReader implements WindowSource {
       this.#parked = { length, resolve, reject }
       if (position > this.#position) this.#skip(position)
       this.serve()
-      if (this.#parked) this.#options.cursor?.(position, true)
+      if (this.#parked) this.#range.cursor?.(position, true)
     })
   }
 
@@ -56,13 +53,13 @@ export class WindowReader implements WindowSource {
   serve(): void {
     const parked = this.#parked
     if (!parked) return
-    const taken = this.#options.take(this.#position, parked.length)
+    const taken = this.#writes.take(this.#position, parked.length)
     if (!taken) return
     this.#parked = undefined
     const from = this.#position
     this.#position += taken.bytes.length
-    this.#options.cursor?.(this.#position, false)
-    this.#options.moved(from)
+    this.#range.cursor?.(this.#position, false)
+    this.#writes.settle(from)
     parked.resolve(taken)
   }
 
@@ -77,21 +74,21 @@ export class WindowReader implements WindowSource {
     this.#failure = error
     this.#parked?.reject(error)
     this.#parked = undefined
-    this.#options.moved()
+    this.#writes.readers.delete(this)
+    this.#writes.trim()
   }
 
   #skip(position: number): void {
     this.#position = position
-    this.#options.cursor?.(position, false)
-    this.#options.moved()
+    this.#range.cursor?.(position, false)
+    this.#writes.trim()
   }
 
   #misuse(position: number, length: number): string | undefined {
     if (this.#parked !== undefined) return `one take at a time: the one at ${this.#position} still waits`
     if (!(length > 0)) return `length must be at least 1, got ${length}`
     if (position < this.#position) return `cannot go back to ${position}: the reader is at ${this.#position}`
-    if (position >= this.#options.end)
-      return `nothing at ${position}: the reader ends at ${this.#options.end}`
+    if (position >= this.#range.end) return `nothing at ${position}: the reader ends at ${this.#range.end}`
     return undefined
   }
 }

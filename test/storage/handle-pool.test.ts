@@ -121,7 +121,7 @@ t.test('in a real directory, few directories are open besides the files', async 
 
 t.test('concurrent users of a file share one opening', async t => {
   const files = new Files()
-  const pool = new HandlePool(files.open, 4)
+  const pool = new HandlePool(files, 4)
   const leases = await Promise.all(Array.from({ length: 5 }, () => pool.acquire('a', 'write')))
   t.equal(new Set(leases.map(lease => lease!.handle)).size, 1)
   t.same(files.log, ['write a'])
@@ -129,14 +129,14 @@ t.test('concurrent users of a file share one opening', async t => {
 
 t.test('the least recently used file is closed for another', async t => {
   const files = new Files()
-  const pool = new HandlePool(files.open, 2)
+  const pool = new HandlePool(files, 2)
   for (const path of ['a', 'b', 'a', 'c', 'a', 'b']) await use(pool, path)
   t.same(files.log, ['read a', 'read b', 'close b', 'read c', 'close c', 'read b'])
 })
 
 t.test('a file in use is not closed: a new file waits for one that is idle', async t => {
   const files = new Files()
-  const pool = new HandlePool(files.open, 1)
+  const pool = new HandlePool(files, 1)
   const lease = await pool.acquire('a', 'read')
   const waiting = pool.acquire('b', 'read')
   t.equal(await settled(waiting), false)
@@ -148,7 +148,7 @@ t.test('a file in use is not closed: a new file waits for one that is idle', asy
 
 t.test('every use that waits for room gets it in the end', async t => {
   const files = new Files()
-  const pool = new HandlePool(files.open, 3)
+  const pool = new HandlePool(files, 3)
   await Promise.all(
     Array.from({ length: 300 }, async (_, index) => {
       const lease = await pool.acquire(`${index % 17}`, index % 5 === 0 ? 'write' : 'read')
@@ -163,7 +163,7 @@ t.test('every use that waits for room gets it in the end', async t => {
 
 t.test('a file is opened for reading until it is written to, and for both afterwards', async t => {
   const files = new Files()
-  const pool = new HandlePool(files.open, 4)
+  const pool = new HandlePool(files, 4)
   await use(pool, 'a')
   await use(pool, 'a', 'write')
   await use(pool, 'a')
@@ -173,7 +173,7 @@ t.test('a file is opened for reading until it is written to, and for both afterw
 
 t.test('a reader that is active when a writer comes keeps the old handle until its end', async t => {
   const files = new Files()
-  const pool = new HandlePool(files.open, 4)
+  const pool = new HandlePool(files, 4)
   const reader = await pool.acquire('a', 'read')
   const writer = await pool.acquire('a', 'write')
   t.not(reader!.handle, writer!.handle)
@@ -188,7 +188,7 @@ t.test('a reader that is active when a writer comes keeps the old handle until i
 t.test('a missing file takes no room, and is looked up again', async t => {
   const files = new Files()
   files.missing.add('a')
-  const pool = new HandlePool(files.open, 1)
+  const pool = new HandlePool(files, 1)
   t.same(await Promise.all([pool.acquire('a', 'read'), pool.acquire('a', 'read')]), [undefined, undefined])
   files.missing.clear()
   t.ok(await pool.acquire('a', 'read'))
@@ -197,10 +197,11 @@ t.test('a missing file takes no room, and is looked up again', async t => {
 t.test('a file that fails to open takes no room, and is tried again', async t => {
   const files = new Files()
   let broken = true
-  const pool = new HandlePool(async (path, access) => {
+  const open = async (path: string, access: Access) => {
     if (broken) throw Object.assign(new Error('no'), { code: 'EACCES' })
     return files.open(path, access)
-  }, 1)
+  }
+  const pool = new HandlePool({ open }, 1)
   await t.rejects(pool.acquire('a', 'read'), { code: 'EACCES' })
   broken = false
   await use(pool, 'a')
@@ -209,7 +210,7 @@ t.test('a file that fails to open takes no room, and is tried again', async t =>
 
 t.test('when the process is out of descriptors, an idle file is closed', async t => {
   const files = new Files()
-  const pool = new HandlePool(files.open, 64)
+  const pool = new HandlePool(files, 64)
   files.descriptors = 2
   for (const path of ['a', 'b', 'c']) await use(pool, path)
   t.same(files.log, ['read a', 'read b', 'close a', 'read c'])
@@ -217,7 +218,7 @@ t.test('when the process is out of descriptors, an idle file is closed', async t
 
 t.test('when the process is out of descriptors and no file is idle, the next idle one is closed', async t => {
   const files = new Files()
-  const pool = new HandlePool(files.open, 64)
+  const pool = new HandlePool(files, 64)
   files.descriptors = 2
   const a = await pool.acquire('a', 'read')
   await pool.acquire('b', 'read')
@@ -235,7 +236,7 @@ t.test(
     const files = new Files()
     files.descriptors = 0
     const pauses: number[] = []
-    const pool: HandlePool = new HandlePool(files.open, 64, {
+    const pool: HandlePool = new HandlePool(files, 64, {
       pause: async milliseconds => {
         t.equal(pool.starved, true)
         if (pauses.push(milliseconds) === 5) files.descriptors = 1
@@ -257,7 +258,7 @@ t.test(
     const files = new Files()
     files.descriptors = 0
     let waited = 0
-    const pool = new HandlePool(files.open, 64, {
+    const pool = new HandlePool(files, 64, {
       pause: async milliseconds => {
         waited += milliseconds
       },
@@ -267,7 +268,7 @@ t.test(
     t.equal(pool.starved, false)
 
     let end = () => {}
-    const closing = new HandlePool(files.open, 64, {
+    const closing = new HandlePool(files, 64, {
       pause: () => new Promise<void>(resolve => (end = resolve)),
     })
     const waiting = t.rejects(closing.acquire('a', 'read'), { code: 'EMFILE' })
@@ -283,7 +284,7 @@ t.test('a file that failed to close is remembered, as its bytes may be lost', as
   const close = async () => {
     throw error
   }
-  const pool = new HandlePool(async () => ({ close }) as unknown as FileHandle, 1)
+  const pool = new HandlePool({ open: async () => ({ close }) as unknown as FileHandle }, 1)
   await use(pool, 'a', 'write')
   pool.check()
   await use(pool, 'b')
@@ -294,7 +295,7 @@ t.test('a file that failed to close is remembered, as its bytes may be lost', as
 t.test('pools that share a limit close the least recently used file of any of them', async t => {
   const files = new Files()
   const limit = new OpenFileLimit(2)
-  const [one, two] = [new HandlePool(files.open, limit), new HandlePool(files.open, limit)]
+  const [one, two] = [new HandlePool(files, limit), new HandlePool(files, limit)]
   await use(one, 'a')
   await use(two, 'b')
   await use(two, 'c')
@@ -309,7 +310,7 @@ t.test('pools that share a limit close the least recently used file of any of th
 t.test('a pool with many waiting uses does not hold back another one', async t => {
   const files = new Files()
   const limit = new OpenFileLimit(1)
-  const [busy, other] = [new HandlePool(files.open, limit), new HandlePool(files.open, limit)]
+  const [busy, other] = [new HandlePool(files, limit), new HandlePool(files, limit)]
   const lease = await busy.acquire('0', 'read')
   const uses = Array.from({ length: 20 }, (_, index) => use(busy, `${index + 1}`))
   const waiting = use(other, 'x')
