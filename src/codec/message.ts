@@ -222,7 +222,7 @@ export function encodeInto(message: Message, target: Buffer, at: number): number
   const end = at + encodedLength(message)
   at = put32(end - at - 4, target, at)
   if (type === 'keepAlive') return at
-  at = target.writeUInt8(type === 'unknown' ? message.id : MESSAGE_IDS[type], at)
+  target[at++] = type === 'unknown' ? message.id : MESSAGE_IDS[type]
   switch (type) {
     case 'request':
     case 'cancel':

@@ -48,8 +48,8 @@ export interface BlockSource {
   readonly hasReaders?: boolean
   /** Returns at most `room` blocks to request. If it returns fewer, it calls `fill()` once there are more. */
   takeBlocks(fetcher: Fetcher, room: number, now: number): Request[]
-  /** A requested block has arrived. */
-  onArrival(fetcher: Fetcher, request: Request): void
+  /** Requested blocks of one piece have arrived. */
+  onArrival(fetcher: Fetcher, requests: readonly Request[]): void
   /** These blocks will not come, or not in time. */
   onLoss(fetcher: Fetcher, requests: readonly Request[]): void
   /** The pieces of the fetcher changed: `before` are the previous ones. */

@@ -70,6 +70,12 @@ export class PieceBuffer {
     return Math.min(BLOCK_LENGTH, this.length - block * BLOCK_LENGTH)
   }
 
+  /** Returns the place of adjacent blocks, in bytes from the start of the piece. */
+  locate(block: number, count: number): { begin: number; length: number } {
+    const begin = block * BLOCK_LENGTH
+    return { begin, length: Math.min(count * BLOCK_LENGTH, this.length - begin) }
+  }
+
   /** True if every block has arrived. */
   get complete(): boolean {
     return this.arrived === this.blocks
@@ -182,7 +188,7 @@ export class PieceBuffer {
   }
 }
 
-/** A block that is in its place in a piece: the item that travels from the peers to the verifier. */
+/** A block, or adjacent blocks, in their place in a piece: the item that travels from the peers to the verifier. */
 export interface Block {
   readonly piece: PieceBuffer
   /** Bytes from the piece's start. */

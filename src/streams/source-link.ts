@@ -32,10 +32,10 @@ export class SourceLink {
     this.#filling = false
   }
 
-  /** A block is written in its piece. */
-  arrive(request: Request): void {
-    request.piece.arrive(request.block, this.#fetcher)
-    this.source.onArrival(this.#fetcher, request)
+  /** Requested blocks of one piece are written in their places. */
+  arrive(requests: readonly Request[]): void {
+    for (const { piece, block } of requests) piece.arrive(block, this.#fetcher)
+    this.source.onArrival(this.#fetcher, requests)
   }
 
   /** Other fetchers may request these blocks, except those that they could request before. */
@@ -58,7 +58,7 @@ export class SourceLink {
   }
 }
 
-/** Returns true if a block that has just arrived is to be passed on: each 64th of a piece, and the last. */
-export function isOutputDue(piece: PieceBuffer): boolean {
-  return piece.complete || piece.passesEachBlock || piece.arrived % BLOCKS_PER_OUTPUT === 0
+/** Returns true if the `blocks` that have just arrived are to be passed on: with each 64th of a piece, and the last. */
+export function isOutputDue(piece: PieceBuffer, blocks = 1): boolean {
+  return piece.complete || piece.passesEachBlock || piece.arrived % BLOCKS_PER_OUTPUT < blocks
 }

@@ -16,18 +16,16 @@ export interface HashThreadsOptions {
 const MIN_THREADED_BYTES = 128 << 20
 /** The share of the main thread's time that hashing must take for a thread to hash. */
 const HIGH_HASH_SHARE = 0.2
-/**
- * The same with two cores, which only a machine without SHA-NI reaches. The other core is busy with the network and the
- * writes, and a thread takes a tenth more CPU time.
- */
-const HIGH_HASH_SHARE_TWO_CORES = 0.45
+/** Minimum threads of the pool. With two cores, the other one is busy with the network and the writes. */
+const MIN_POOL_THREADS = 3
 
 /** Returns the threads that hash pieces, if memory can be shared. They start only while much is left to hash. */
 export function findHashThreads(options: HashThreadsOptions): HashThreads | undefined {
   const { hashPool, sharedMemory, storage, wanted } = options
-  if (!hashPool || !(sharedMemory ?? storage.takesSharedMemory)) return undefined
+  if (!hashPool || hashPool.threads < MIN_POOL_THREADS || !(sharedMemory ?? storage.takesSharedMemory))
+    return undefined
   return {
-    highShare: hashPool.threads > 2 ? HIGH_HASH_SHARE : HIGH_HASH_SHARE_TWO_CORES,
+    highShare: HIGH_HASH_SHARE,
     hashBytes: (bytes, shape) =>
       hashPool.hashesBytes || wanted.left >= MIN_THREADED_BYTES
         ? hashPool.hashBytes(bytes, shape)

@@ -172,11 +172,11 @@ export class Scheduler extends Emitter<SchedulerEvents> implements BlockSource {
     return taken
   }
 
-  onArrival(requester: Fetcher, { piece, block }: Request): void {
-    const active = this.#active.find(piece)
+  onArrival(requester: Fetcher, requests: readonly Request[]): void {
+    const active = requests[0] && this.#active.find(requests[0].piece)
     if (!active) return
-    if (piece.free === 0) this.#active.update(active) // the block may have come after it was given up
-    active.settleBlock(block, requester)
+    if (active.buffer.free === 0) this.#active.update(active) // a block may have come after it was given up
+    for (const { block } of requests) active.settleBlock(block, requester)
   }
 
   onLoss(requester: Fetcher, requests: readonly Request[]): void {

@@ -48,8 +48,8 @@ export class SuperSeed implements BlockSource {
     return this.#source.takeBlocks(requester, room, now)
   }
 
-  onArrival(requester: Fetcher, request: Request): void {
-    this.#source.onArrival(requester, request)
+  onArrival(requester: Fetcher, requests: readonly Request[]): void {
+    this.#source.onArrival(requester, requests)
   }
 
   onLoss(requester: Fetcher, requests: readonly Request[]): void {

@@ -19,7 +19,9 @@ export class IncomingBlock implements BlockWriter {
   #offset = 0
   /** The piece that the block is written into, if it has a place. */
   #piece: PieceBuffer | null = null
-  #blocks: Block[] = []
+  /** Adjacent blocks of a piece are one item. */
+  #blocks: (Block & { length: number })[] = []
+  #blockCount = 0
 
   /** @param places knows the pieces; without it each block gets its own memory */
   constructor(places: BlockPlace | undefined) {
@@ -28,7 +30,7 @@ export class IncomingBlock implements BlockWriter {
 
   /** True if no more complete blocks should be added before `takeBlocks`. */
   get isFull(): boolean {
-    return this.#blocks.length === MAX_BLOCKS
+    return this.#blockCount === MAX_BLOCKS
   }
 
   /** Starts a block. */
@@ -63,7 +65,12 @@ export class IncomingBlock implements BlockWriter {
     const data = this.#target
     this.#piece = this.#target = null
     if (!piece) return { type: 'piece', index: this.#index, begin: this.#begin, length: this.#length, data }
-    this.#blocks.push({ piece, begin: this.#begin, length: this.#length })
+    const last = this.#blocks.at(-1)
+    const begin = this.#begin
+    const length = this.#length
+    this.#blockCount++
+    if (last?.piece === piece && last.begin + last.length === begin) last.length += length
+    else this.#blocks.push({ piece, begin, length })
     return undefined
   }
 
@@ -72,6 +79,7 @@ export class IncomingBlock implements BlockWriter {
     if (this.#blocks.length === 0) return undefined
     const blocks = this.#blocks
     this.#blocks = []
+    this.#blockCount = 0
     return { type: 'blocks', blocks, writer: this }
   }
 

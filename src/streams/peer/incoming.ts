@@ -1,7 +1,10 @@
 import type { Message } from '../../codec/message.ts'
 import type { Block, BlockWriter } from '../piece-buffer.ts'
 
-/** Blocks that came one after another and are written in their pieces. Each counts only while `writer` has its claim. */
+/**
+ * Blocks that came one after another and are written in their pieces: adjacent ones of a piece are one item. Each block counts
+ * only while `writer` has its claim.
+ */
 export interface BlocksMessage {
   readonly type: 'blocks'
   readonly writer: BlockWriter

@@ -1,6 +1,7 @@
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
 import { PendingRequests, type Request, requestKey } from '../pending-requests.ts'
+import type { BlockWriter, PieceBuffer } from '../piece-buffer.ts'
 import { WithdrawnRequests } from './withdrawn-requests.ts'
 
 /** Maximum unrequested blocks of a peer before it counts as a flooder, and useful blocks that allow one more. */
@@ -52,6 +53,23 @@ export class PeerRequests extends PendingRequests {
     if (request) return this.#withdrawn.count(key)
     this.#withdrawn.settle(key)
     return 0
+  }
+
+  /**
+   * Settles the requests for adjacent blocks of a piece that `writer` has written: as many as were sent at the same time, and
+   * only while no withdrawn request is open.
+   * @param first the first block @param end the block after the last
+   */
+  settleTogether(piece: PieceBuffer, first: number, end: number, writer: BlockWriter): Request[] {
+    const settled: Request[] = []
+    if (!this.#withdrawn.empty) return settled
+    for (let block = first; block < end && piece.isClaimedBy(block, writer); block++) {
+      const request = this.findInto(piece, block)
+      if (!request || (settled.length > 0 && request.at !== settled[0]!.at)) break
+      this.drop(request)
+      settled.push(request)
+    }
+    return settled
   }
 
   /** Settles the oldest request for a rejected block. @returns the request in flight, if it is that one */

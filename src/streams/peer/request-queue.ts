@@ -71,15 +71,30 @@ export class RequestQueue {
   }
 
   /**
-   * Accepts a block that `writer` has written into a piece, at `time` in milliseconds.
-   * @returns false if the block is useless: another writer has claimed it, the piece was given up, or no request for it is open
+   * Accepts adjacent blocks that `writer` has written into a piece, at `time` in milliseconds: the first, and those after it
+   * that were requested together with it.
+   * @param first the first block @param end the block after the last
+   * @returns the number of accepted blocks; 0 if the first is useless: another writer has claimed it, the piece was given up,
+   *   or no request for it is open
    */
-  arrive(piece: PieceBuffer, begin: number, writer: BlockWriter, time: number): boolean {
+  arrive(piece: PieceBuffer, first: number, end: number, writer: BlockWriter, time: number): number {
+    const requests = this.#requests.settleTogether(piece, first, end, writer)
+    if (requests.length === 0) return this.#arriveAlone(piece, first, writer, time) ? 1 : 0
+    const { at } = requests[0]!
+    this.snubbed = false
+    this.#patience.onAnswer(at, time)
+    const { window } = this.#options
+    for (const { block } of requests) window.onBlock(piece.blockLength(block), time - at, time)
+    this.link.arrive(requests)
+    return requests.length
+  }
+
+  /** Accepts a block that may have been requested twice, or withdrawn. @returns false if it is useless */
+  #arriveAlone(piece: PieceBuffer, block: number, writer: BlockWriter, time: number): boolean {
     const { index } = piece
-    const block = begin / BLOCK_LENGTH
     if (!piece.isClaimedBy(block, writer)) return false
     const request = this.#requests.get(index, block)
-    if (!request && !this.#requests.expects(index, begin)) {
+    if (!request && !this.#requests.expects(index, block * BLOCK_LENGTH)) {
       piece.unclaim(block, writer)
       return false
     }
@@ -89,7 +104,7 @@ export class RequestQueue {
     this.snubbed = false
     this.#patience.onAnswer(request?.at ?? Number.NaN, time, repeated)
     if (request) window.onBlock(length, time - request.at, time)
-    this.link.arrive(request?.piece === piece ? request : { piece, block, at: time, lost: true })
+    this.link.arrive([request?.piece === piece ? request : { piece, block, at: time, lost: true }])
     return true
   }
 

@@ -40,17 +40,18 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   downloaded = 0
   /** Bytes of blocks that were of no use. */
   wasted = 0
-  readonly #options: RequesterOptions
+  readonly window: RequestWindow
+  readonly #now: () => number
   readonly #interest: Interest
   readonly #queue: RequestQueue
   readonly #wait: RequestWait
 
   constructor(options: RequesterOptions) {
     checkRequired(options, { window: 'object', send: 'function', now: 'function' })
-    const byteLengthReadable = () => OUTPUT_WEIGHT
-    super({ highWaterMark: 65536, byteLengthWritable: () => 64, byteLengthReadable })
-    this.#options = options
+    super({ highWaterMark: 65536, byteLengthWritable: () => 64, byteLengthReadable: () => OUTPUT_WEIGHT })
     const { now, pieceCount, send, source, waits, window } = options
+    this.#now = now
+    this.window = window
     this.#queue = new RequestQueue({ fetcher: this, window, send, now })
     this.#wait = new RequestWait(waits, now, () => this.#queue.findWait(this.amInterested))
     this.#interest = new Interest({
@@ -97,10 +98,6 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   /** True if the peer has every piece, as far as that is known before the metadata is. */
   get isSeed(): boolean {
     return this.#interest.isSeed
-  }
-
-  get window(): RequestWindow {
-    return this.#options.window
   }
 
   /** True while the peer does not answer in time: it gets no requests except probes. */
@@ -182,7 +179,8 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
 
   override _transform(message: Incoming, done: Done<Block>): void {
     try {
-      this.#take(message)
+      if (message.type === 'blocks') this.#takeBlocks(message)
+      else this.#take(message)
       this.#wait.update()
     } catch (error) {
       done(error as Error)
@@ -205,11 +203,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     this.#wait.update()
   }
 
-  #take(message: Incoming): void {
-    if (message.type === 'blocks') {
-      this.#takeBlocks(message)
-      return
-    }
+  #take(message: Exclude<Incoming, BlocksMessage>): void {
     if (isFastMessage(message) && !this.fast) {
       throw new PeerError('ERR_MESSAGE', `${message.type}, though the fast extension was not agreed on`)
     }
@@ -246,15 +240,20 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   }
 
   #takeBlocks({ blocks, writer }: BlocksMessage): void {
-    const time = this.#options.now()
+    const time = this.#now()
     this.#queue.noteUse()
-    for (const block of blocks) {
-      const { piece, begin, length } = block
-      if (this.#queue.arrive(piece, begin, writer, time)) {
-        this.downloaded += length
-        this.peerPieces.noteBlock(piece.index)
-        if (isOutputDue(piece)) this.push(block)
-      } else this.#refuseBlock({ index: piece.index, begin, length })
+    for (const { piece, begin, length } of blocks) {
+      const end = Math.ceil((begin + length) / BLOCK_LENGTH)
+      for (let first = begin / BLOCK_LENGTH, count = 0; first < end; first += count || 1) {
+        count = this.#queue.arrive(piece, first, end, writer, time)
+        const place = piece.locate(first, count || 1)
+        if (count === 0) this.#refuseBlock({ index: piece.index, ...place })
+        else {
+          this.downloaded += place.length
+          this.peerPieces.noteBlock(piece.index)
+          if (isOutputDue(piece, count)) this.push({ piece, ...place })
+        }
+      }
     }
     this.#queue.refill()
   }
@@ -294,7 +293,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   #reject(block: BlockRef): void {
     const request = this.#queue.reject(block)
     if (!request) return
-    this.peerPieces.refuse(block.index, this.peerChoking, request.at, this.#options.now())
+    this.peerPieces.refuse(block.index, this.peerChoking, request.at, this.#now())
     this.#queue.giveUp(request, this.peerChoking)
   }
 }

@@ -253,7 +253,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     this.#rests.onArrival()
     this.downloaded += length
     window.onBlock(length, now - request.at, now)
-    this.#link.arrive(request)
+    this.#link.arrive([request])
     if (isOutputDue(piece)) this.push({ piece, begin: block * BLOCK_LENGTH, length })
     if (this.room > 0) this.fill()
   }

@@ -333,11 +333,13 @@ t.test(
 
 t.test('blocks that follow one another in a chunk are one message of at most 64 blocks', async t => {
   const places = new Places(200)
-  const blocks = Array.from({ length: 100 }, (_, at) => pieceMsg(0, at, Buffer.from([at])))
+  const begins = [0, 1, 2, 5, 4, ...Array.from({ length: 95 }, (_, at) => at + 10)]
+  const blocks = begins.map(begin => pieceMsg(0, begin, Buffer.from([begin])))
   const { items } = await run<Incoming>(new Framer({ handshake: false, places }), [Buffer.concat(blocks)])
   t.same(
-    items.map(item => item.type === 'blocks' && item.blocks.length),
-    [64, 36],
+    items.map(item => describe([item])),
+    [['block 0 0 3', 'block 0 5 1', 'block 0 4 1', 'block 0 10 59'], ['block 0 69 36']],
+    'adjacent blocks are one item',
   )
   t.ok(items.every(item => item.type === 'blocks' && item.writer === places.writer))
 })

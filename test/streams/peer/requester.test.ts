@@ -62,7 +62,8 @@ function setup({
       if (taken.length > 0) batches.push(taken.length)
       return taken
     },
-    onArrival: (_, { piece, block }) => log.push(`arrived ${piece.index}:${block}`),
+    onArrival: (_, requests) =>
+      log.push(...requests.map(({ piece, block }) => `arrived ${piece.index}:${block}`)),
     onLoss: (_, requests) => {
       for (const { piece, block } of requests) {
         piece.release(block)
@@ -860,6 +861,32 @@ t.test('a block that another writer claims before its message is handled does no
   await settle()
   t.same([arrived(), out, requester.wasted], [[], [], KiB16])
   t.same(lost(), ['0:0'], 'its request counts as answered')
+})
+
+t.test('of adjacent blocks in one item, only those arrive that their writer still has', async t => {
+  const { hear, requester, pieces, arrived, lost, out } = setup({ window: 4, blocks: 4 })
+  await hear(haveAll, UNCHOKE_BYTES)
+  const writer = { divert() {} }
+  const [piece] = pieces
+  for (let at = 0; at < 4; at++) t.equal(requester.place(0, at * KiB16, KiB16, writer), piece)
+  t.ok(piece!.place(1, { divert() {} }))
+  requester.write({ type: 'blocks', writer, blocks: [{ piece: piece!, begin: 0, length: 4 * KiB16 }] })
+  await settle()
+  t.same(arrived(), ['0:0', '0:2', '0:3'])
+  t.same([lost(), out, requester.wasted, requester.downloaded], [['0:1'], [], KiB16, 3 * KiB16])
+})
+
+t.test('adjacent blocks in one item have the waits of their own requests', async t => {
+  const { hear, requester, state, time, out, pieces } = setup({ window: 2, blocks: 4 })
+  await hear(haveAll, UNCHOKE_BYTES)
+  time.now = 1100
+  state.size = 4
+  requester.fill()
+  time.now = 1150
+  await hear(block(0, 0, 1), block(0, 1, 2), block(0, 2, 3), block(0, 3, 4))
+  const received = [150, 150, 50, 50].map(wait => [KiB16, wait, 1150])
+  t.same(state.received, received)
+  t.same(out, [{ piece: pieces[0], begin: 2 * KiB16, length: 2 * KiB16 }], 'the last of the piece pass it on')
 })
 
 t.test('a block that was written before its connection failed can be written by another peer', async t => {
