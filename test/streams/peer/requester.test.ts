@@ -864,8 +864,8 @@ t.test('a block that another writer claims before its message is handled does no
 })
 
 t.test('of adjacent blocks in one item, only those arrive that their writer still has', async t => {
-  const { hear, requester, pieces, arrived, lost, out } = setup({ window: 4, blocks: 4 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, requester, pieces, arrived, lost, out } = setup({ window: 4, blocks: 4 })
+  await receive(haveAll, UNCHOKE_BYTES)
   const writer = { divert() {} }
   const [piece] = pieces
   for (let at = 0; at < 4; at++) t.equal(requester.place(0, at * KiB16, KiB16, writer), piece)
@@ -877,13 +877,13 @@ t.test('of adjacent blocks in one item, only those arrive that their writer stil
 })
 
 t.test('adjacent blocks in one item have the waits of their own requests', async t => {
-  const { hear, requester, state, time, out, pieces } = setup({ window: 2, blocks: 4 })
-  await hear(haveAll, UNCHOKE_BYTES)
+  const { receive, requester, state, time, out, pieces } = setup({ window: 2, blocks: 4 })
+  await receive(haveAll, UNCHOKE_BYTES)
   time.now = 1100
   state.size = 4
   requester.fill()
   time.now = 1150
-  await hear(block(0, 0, 1), block(0, 1, 2), block(0, 2, 3), block(0, 3, 4))
+  await receive(block(0, 0, 1), block(0, 1, 2), block(0, 2, 3), block(0, 3, 4))
   const received = [150, 150, 50, 50].map(wait => [KiB16, wait, 1150])
   t.same(state.received, received)
   t.same(out, [{ piece: pieces[0], begin: 2 * KiB16, length: 2 * KiB16 }], 'the last of the piece pass it on')
