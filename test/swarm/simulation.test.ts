@@ -108,17 +108,17 @@ t.test('a run that cannot end reports it', async t => {
   const again = () => clock.setTimeout(again, 1)
   again()
   await t.rejects(clock.run({ until: () => clock.now() > 5, for: 5 }), /time given to it has passed/)
-  await t.rejects(clock.run(), /300 ms of real time have passed/)
+  await t.rejects(clock.run(), /300 ms of CPU time have passed/)
   const still = () => clock.setTimeout(still, 0)
   still()
-  await t.rejects(clock.run({ for: 1 }), /300 ms of real time have passed/)
+  await t.rejects(clock.run({ for: 1 }), /300 ms of CPU time have passed/)
   const first = clock.run({ for: 1 })
   await t.rejects(clock.run(), /already running/)
-  await t.rejects(first, /real time/)
+  await t.rejects(first, /CPU time/)
   t.throws(() => clock.setTimeout(() => {}, Number.NaN), /ms is NaN/)
 })
 
-t.test('a virtual hour of 200 peers with timers takes less real time than the limit of a run', async t => {
+t.test('a virtual hour of 200 peers with timers takes less CPU time than the limit of a run', async t => {
   const clock = new VirtualClock()
   let ticks = 0
   for (let peer = 0; peer < 200; peer++) {
