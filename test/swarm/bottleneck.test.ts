@@ -155,9 +155,9 @@ t.test(
       'the round trip of 600 ms to 10.0.1.1:6881: it accepts 8 requests at a time',
     )
     isSilent = true
-    t.equal(await follow(swarm, second, 'silent'), 'the only peer, 10.0.1.1:6881, sends no correct data')
+    t.equal(await follow(swarm, second, 'silent'), 'the only peer, 10.0.1.1:6881, answers no request')
     t.strictSame(second.torrent.bottleneck.outcomes, [
-      { address: '10.0.1.1:6881', outcome: 'sends no correct data' },
+      { address: '10.0.1.1:6881', outcome: 'answers no request' },
     ])
     for (const peer of [partial, short]) peer.close()
     await close(t, swarm)

@@ -159,15 +159,23 @@ t.test('a download that receives nothing for the time limit fails with the reaso
       { has: () => false },
       /^the only peer, 127\.0\.0\.1:\d+, has none of the pieces that we lack;/,
     ],
-    ['silent', partialSeed(0), /^the only peer, 127\.0\.0\.1:\d+, sends no correct data;/],
+    ['silent', partialSeed(0), /^the only peer, 127\.0\.0\.1:\d+, answers no request;/],
+    [
+      'rejecting',
+      {
+        sendGreeting: wire => wire.greet({ handshake: { reserved: Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 4]) } }),
+        request: (block, wire) => wire.send({ type: 'reject', ...block }),
+      },
+      /^the only peer, 127\.0\.0\.1:\d+, rejects our requests;/,
+    ],
     ['no handshake', { sendGreeting() {} }, /^the only peer, 127\.0\.0\.1:\d+, sent no handshake;/],
   ]
   for (const [name, script, reason] of cases) {
     const { torrent, clock, errors, peer } = await started(t, script, { timeout: 30_000 })
     const done = torrent.done.catch((error: unknown) => error)
     const wire = await peer.connection()
-    if (name === 'choked' || name === 'silent') await wire.waitForMessages('interested')
-    else if (name !== 'no handshake') await once('connected', torrent)
+    if (name === 'nothing there') await once('connected', torrent)
+    else if (name !== 'no handshake') await wire.waitForMessages('interested')
     await clock.advance(29_000)
     t.same(errors, [], name)
     await clock.advance(2000)

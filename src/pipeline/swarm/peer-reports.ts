@@ -10,17 +10,24 @@ export interface PeerReport {
 
 const REFUSED_CONNECTION = 'refused the connection'
 const DID_NOT_ANSWER = 'did not answer'
+const HUNG_UP = 'hung up before its handshake'
+/** What happens to a TCP connection to a peer that uses only uTP, as other clients can. */
+const WITHOUT_TCP = [REFUSED_CONNECTION, DID_NOT_ANSWER, HUNG_UP]
 /** Descriptions of what connected peers do, for one peer and for several. */
 export const CHOKES_US = 'chokes us'
 export const HAS_NO_NEEDED_PIECES = 'has none of the pieces that we lack'
 export const SENDS_BLOCKS = 'sends blocks'
-export const SENDS_NOTHING = 'sends no correct data'
+export const REJECTS_REQUESTS = 'rejects our requests'
+export const ANSWERS_NO_REQUEST = 'answers no request'
+export const SENDS_NO_CORRECT_DATA = 'sends no correct data'
 export const NOT_ANSWERED_YET = 'has not answered yet'
 export const NOT_DIALLED_YET = 'has not been dialled yet'
 const PLURAL_FORMS = new Map([
   [CHOKES_US, 'choke us'],
   [HAS_NO_NEEDED_PIECES, 'have none of the pieces that we lack'],
-  [SENDS_NOTHING, 'send no correct data'],
+  [REJECTS_REQUESTS, 'reject our requests'],
+  [ANSWERS_NO_REQUEST, 'answer no request'],
+  [SENDS_NO_CORRECT_DATA, 'send no correct data'],
   [NOT_ANSWERED_YET, 'have not answered yet'],
   [NOT_DIALLED_YET, 'have not been dialled yet'],
 ])
@@ -46,8 +53,7 @@ export function describeEnd(
   const code = systemCode(error?.cause)
   const known = code === undefined ? undefined : BY_CODE.get(code)
   if (known) return known
-  if (!error || code === 'ECONNRESET' || code === 'EPIPE')
-    return ready ? 'closed the connection' : 'hung up before its handshake'
+  if (!error || code === 'ECONNRESET' || code === 'EPIPE') return ready ? 'closed the connection' : HUNG_UP
   if (!ready && error instanceof PeerError && error.code === 'ERR_TIMEOUT')
     return isSilent ? 'sent no handshake' : DID_NOT_ANSWER
   const message = messageOf(error).replace(/^(\[[^\]]+\]|[^\s:]+):\d+: /, '') // the report names it
@@ -74,9 +80,7 @@ export function summarize(reports: Iterable<PeerReport>, nothing: string): strin
   if (!first) return 'no peers are known'
   if (total > MAX_NAMED) for (const [, { names }] of sorted) names.splice(MAX_EXAMPLES)
   const [what, { names }] = first
-  // Other clients also use uTP, so a peer that refuses TCP may still be online.
-  const note =
-    kinds.has(REFUSED_CONNECTION) || kinds.has(DID_NOT_ANSWER) ? ' (over TCP: tsdl has no uTP)' : ''
+  const note = WITHOUT_TCP.some(kind => kinds.has(kind)) ? ' (over TCP: tsdl has no uTP)' : ''
   if (total === 1) return `the only peer, ${names[0]}, ${what}${note}`
   if (sorted.length === 1)
     return `all ${total} peers ${pluralOf(what, total)} (${listOf(names, total)})${note}`

@@ -4,13 +4,15 @@ import type { MetadataDownload } from '../metadata/metadata-download.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { WebSeeds } from '../pieces/web-seeds.ts'
 import {
+  ANSWERS_NO_REQUEST,
   CHOKES_US,
   HAS_NO_NEEDED_PIECES,
   NOT_ANSWERED_YET,
   NOT_DIALLED_YET,
   type PeerReport,
+  REJECTS_REQUESTS,
   SENDS_BLOCKS,
-  SENDS_NOTHING,
+  SENDS_NO_CORRECT_DATA,
   summarize,
 } from '../swarm/peer-reports.ts'
 import type { Swarm } from '../swarm/swarm.ts'
@@ -101,5 +103,7 @@ function describePeer({ requester }: Peer, lacks: (index: number) => boolean): s
     if (useful) break
   }
   if (!useful) return HAS_NO_NEEDED_PIECES
-  return requester.peerChoking ? CHOKES_US : SENDS_NOTHING
+  if (requester.peerChoking) return CHOKES_US
+  if (!requester.peerPieces.isUnrestricted(false)) return REJECTS_REQUESTS
+  return requester.snubbed || requester.wasted === 0 ? ANSWERS_NO_REQUEST : SENDS_NO_CORRECT_DATA
 }

@@ -41,6 +41,10 @@ t.test('peers are counted by what happened to them, with examples', async t => {
     summarize([at(1, 'chokes us'), at(2, 'chokes us')], 'gives us anything'),
     'all 2 peers choke us (10.0.0.1:1, 10.0.0.2:1)',
   )
+  t.equal(
+    summarize([at(1, 'hung up before its handshake')], 'gives us anything'),
+    'the only peer, 10.0.0.1:1, hung up before its handshake (over TCP: tsdl has no uTP)',
+  )
   const many = [1, 2, 3, 4].map(n => at(n, 'did not answer'))
   t.equal(
     summarize([at(9, 'chokes us'), ...many], 'gives us anything'),
