@@ -19,9 +19,6 @@ export interface MetadataDownloadOptions {
   readonly now: () => number
 }
 
-/** Milliseconds after which a request without an answer counts as rejected. */
-const ANSWER_TIMEOUT_MS = 15_000
-
 /** Fetches the metadata of a torrent from several peers at once, and verifies it (BEP 9). */
 export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   readonly #options: MetadataDownloadOptions
@@ -70,10 +67,7 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   /** Requests late pieces again. Called several times a second. */
   tick(now: number): void {
     if (this.#isEnded) return
-    for (const peer of this.#offering) {
-      const since = this.#picker.owesSince(peer)
-      if (since !== undefined && now - since > ANSWER_TIMEOUT_MS) this.#picker.onReject(peer, now)
-    }
+    this.#picker.expireRequests(now)
     this.#askAll()
   }
 
@@ -96,7 +90,7 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   #received(peer: Peer, piece: number, data: Uint8Array): void {
     if (this.#isEnded) return
     const { wrongDrafts } = this.#picker
-    const wrong = this.#picker.addPiece(peer, piece, data)
+    const wrong = this.#picker.addPiece(peer, piece, data, this.#options.now())
     if (wrong !== undefined) this.#blame(peer, wrong)
     const { info } = this.#picker
     if (info) {

@@ -20,18 +20,29 @@ interface MetadataSource<Peer> {
   draft: MetadataDraft<Peer>
   /** True after it sent a part of wrong metadata: it then has to send all of it alone. */
   suspect: boolean
-  /** The pieces that were requested from it, and when. */
+  /** The pieces that it has to send now, and when they were requested. */
   readonly asked: Map<number, number>
-  /** The time from which requests are sent to it again, in ms of the clock. */
+  /** The pieces that were ever requested from it: a late answer is used. */
+  readonly expected: Set<number>
+  /** The time of its last piece, in ms of the clock. */
+  answeredAt: number
+  /** Milliseconds of silence after which its requests are repeated. */
+  patience: number
+  /** The time from which requests are sent to it again, in ms of the clock, and the length of the last rest. */
   notBefore: number
+  restMs: number
 }
 
 /** Maximum requests in flight to one peer: libtorrent and transmission accept more. */
 const MAX_REQUESTS_PER_PEER = 8
 /** Milliseconds after which an unanswered request is also sent to another peer. */
 const METADATA_PATIENCE_MS = 3_000
-/** Milliseconds without requests to a peer after it rejected one. */
-const REJECTED_REST_MS = 30_000
+/** Milliseconds of silence after which the requests to a peer are repeated; doubled each time, to at most: */
+const FIRST_PATIENCE_MS = 5_000
+const MAX_PATIENCE_MS = 30_000
+/** Milliseconds without requests to a peer after it rejected one; doubled each time, to at most: */
+const FIRST_REST_MS = 2_000
+const MAX_REST_MS = 30_000
 
 /**
  * Decides which peer to ask for which piece of the metadata, and which peers have sent wrong pieces.
@@ -70,7 +81,10 @@ export class MetadataPicker<Peer> {
     if (!(size >= 1 && size <= this.#maxSize)) return false
     const before = this.#sources.get(peer)
     if (before?.draft.size === size) return true
-    this.#sources.set(peer, { draft: this.#draftOf(size), suspect: false, asked: new Map(), notBefore: 0 })
+    this.#sources.set(peer, {
+      ...{ draft: this.#draftOf(size), suspect: false, asked: new Map(), expected: new Set() },
+      ...{ answeredAt: 0, patience: FIRST_PATIENCE_MS, notBefore: 0, restMs: 0 },
+    })
     return true
   }
 
@@ -96,16 +110,21 @@ export class MetadataPicker<Peer> {
     ) {
       if (draft.pieces.has(piece) || busy.has(piece) || asked.has(piece)) continue
       asked.set(piece, now)
+      source.expected.add(piece)
       pieces.push(piece)
     }
     return pieces
   }
 
   /** Adds a piece from a peer, if it was requested. @returns how the peer violated the protocol, if it did */
-  addPiece(peer: Peer, piece: number, data: Uint8Array): string | undefined {
+  addPiece(peer: Peer, piece: number, data: Uint8Array, now: number): string | undefined {
     const source = this.#sources.get(peer)
-    if (!source?.asked.delete(piece) || this.info) return undefined
+    if (!source?.expected.has(piece) || this.info) return undefined
     const { draft } = source
+    source.asked.delete(piece)
+    source.answeredAt = now
+    source.patience = FIRST_PATIENCE_MS
+    source.restMs = 0
     const length = Math.min(METADATA_PIECE, draft.size - piece * METADATA_PIECE)
     if (data.length !== length) return `sent ${data.length} bytes of metadata, expected ${length}`
     if (draft.pieces.has(piece)) return undefined
@@ -119,14 +138,18 @@ export class MetadataPicker<Peer> {
     const source = this.#sources.get(peer)
     if (!source) return
     source.asked.clear()
-    source.notBefore = now + REJECTED_REST_MS
+    source.restMs = Math.min(2 * source.restMs || FIRST_REST_MS, MAX_REST_MS)
+    source.notBefore = now + source.restMs
   }
 
-  /** The time of the oldest unanswered request to a peer, in ms of the clock. */
-  owesSince(peer: Peer): number | undefined {
-    const times = this.#sources.get(peer)?.asked.values() ?? []
-    const oldest = Math.min(...times)
-    return oldest === Number.POSITIVE_INFINITY ? undefined : oldest
+  /** Gives up the requests to silent peers, so that they are sent again. */
+  expireRequests(now: number): void {
+    for (const source of this.#sources.values()) {
+      const { asked, answeredAt, patience } = source
+      if (asked.size === 0 || now - Math.max(answeredAt, ...asked.values()) <= patience) continue
+      asked.clear()
+      source.patience = Math.min(2 * patience, MAX_PATIENCE_MS)
+    }
   }
 
   /** The pieces with a request in flight to any peer. */
