@@ -7,8 +7,10 @@ import { directoryContent } from '../../src/pipeline/download.ts'
 import type { TorrentOptions } from '../../src/pipeline/torrent/torrent-options.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
 import { type MadeTorrent, noise } from '../helpers/metainfo.ts'
+import { scriptedPeer } from '../helpers/scripted-peer.ts'
 import { client, leavesNothing, memoryDisk } from '../helpers/swarm.ts'
 import { torrentOfFiles, v2Torrent } from '../helpers/v2-torrent.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const PIECE_LENGTH = 32_768
 const content = noise(7 * PIECE_LENGTH + 20_000, 4)
@@ -60,4 +62,30 @@ t.test('513 pieces and more: a layer that is no power of two', async t => {
   const seed = await client(t, large)
   const { file } = await fetched(t, withoutLayers(large), { peers: [seed.address] })
   t.ok(file.equals(files.a))
+})
+
+t.test('if the only peer rejects requests for hashes, the error names the missing piece layers', async t => {
+  const clock = new VirtualClock()
+  const peer = await scriptedPeer(t, made, {
+    message: (message, wire) => {
+      if (message.type === 'hashRequest') wire.send({ ...message, type: 'hashReject' })
+    },
+  })
+  const options = {
+    clock,
+    timeout: 5_000,
+    trackers: false,
+    encryption: 'off',
+    peers: [peer.address],
+  } as const
+  const torrent = new Torrent(withoutLayers(made), options).start()
+  const failed = t.rejects(torrent.ready, {
+    code: 'ERR_STALLED',
+    message:
+      /^no piece layers for [0-9a-f]{40}: the only peer, [\d.]+:\d+, sent no hashes of pieces; nothing received for 5 s$/,
+  })
+  await peer.connection().then(wire => wire.waitForMessages('hashRequest'))
+  await clock.advance(6_000)
+  await failed
+  await torrent.close()
 })

@@ -31,7 +31,9 @@ export interface HashQuestion<Peer> {
   readonly restMs?: number
 }
 
-/** Milliseconds after which another peer is asked. A later answer is used, too. */
+/** Milliseconds after which another peer is asked if there is one. A later answer is used, too. */
+const SLOW_ANSWER_MS = 2_000
+/** Milliseconds after which a peer rests, also if there is no other one. */
 const ANSWER_TIMEOUT_MS = 10_000
 /** Milliseconds until a peer that rejected a request, or did not answer in time, may get it again. */
 const REJECTED_REST_MS = 30_000
@@ -131,8 +133,10 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
   tick(now: number): void {
     for (const question of this.#questions.values()) {
       const { deadline = Number.POSITIVE_INFINITY, peer, since, resting } = question
+      const waited = now - since
       if (now >= deadline) question.settle(undefined)
-      else if (peer && now - since >= ANSWER_TIMEOUT_MS) {
+      else if (peer && waited >= SLOW_ANSWER_MS) {
+        if (waited < ANSWER_TIMEOUT_MS && !this.#choosePeer(this.#listFree(peer), question)) continue
         resting.set(peer, now + REJECTED_REST_MS)
         question.peer = undefined
       }
@@ -149,7 +153,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
   /** Sends the requests that peers can take now: also called when a peer has more pieces. */
   ask(): void {
     if (this.#questions.size === 0) return
-    const free = new Set([...this.#peers].filter(({ hashes }) => hashes.canAsk))
+    const free = new Set(this.#listFree())
     for (const question of this.#questions.values()) {
       if (question.peer) continue
       if (question.needsPeer && !this.#choosePeer(this.#peers, question)) {
@@ -169,7 +173,12 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
     }
   }
 
-  #choosePeer(free: ReadonlySet<Peer>, { mayAsk, resting }: Asked<Peer>): Peer | undefined {
+  /** Lists the peers that can be asked now. */
+  #listFree(except?: Peer): Peer[] {
+    return [...this.#peers].filter(peer => peer !== except && peer.hashes.canAsk)
+  }
+
+  #choosePeer(free: Iterable<Peer>, { mayAsk, resting }: Asked<Peer>): Peer | undefined {
     for (const peer of free) {
       if ((resting.get(peer) ?? 0) > this.#now()) continue
       if (mayAsk?.(peer) ?? true) return peer

@@ -1,6 +1,5 @@
 import { StalledError } from '../../errors.ts'
 import { type DescribedSources, explainNoPeers } from '../diagnosis/explain-sources.ts'
-import type { MetadataDownload } from '../metadata/metadata-download.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { WebSeeds } from '../pieces/web-seeds.ts'
 import {
@@ -29,17 +28,21 @@ interface DescribedSwarm extends Pick<Swarm, 'peers'> {
 const NO_PEERS: DescribedSwarm = { peers: new Map(), candidates: { listIdle: () => [].values() } }
 
 /** Explains why a torrent receives nothing. */
-export function stallReason({ content, metadata, network, state }: TorrentParts): string {
+export function stallReason({ content, lacksLayers, metadata, network, state }: TorrentParts): string {
   const { activeSwarm: swarm = NO_PEERS, sources } = network
   if (state === 'paused') return 'paused'
-  if (!content && metadata) return explainNoMetadata(swarm, sources, metadata)
+  if (!content && lacksLayers) return explainMissing(swarm, sources, describeHashes)
+  if (!content && metadata) return explainMissing(swarm, sources, peer => metadata.describe(peer))
   return explainStall(swarm, sources, content?.webSeeds, index => content?.pieces.lacks(index) ?? true)
 }
 
 /** The error of a torrent that received nothing for `timeout` ms. */
 export function stallError(parts: TorrentParts, timeout: number): StalledError {
   const reason = stallReason(parts)
-  const what = parts.content ? reason : `no metadata for ${parts.network.infoHash.toString('hex')}: ${reason}`
+  const missing = parts.lacksLayers ? 'piece layers' : 'metadata'
+  const what = parts.content
+    ? reason
+    : `no ${missing} for ${parts.network.infoHash.toString('hex')}: ${reason}`
   return new StalledError('ERR_STALLED', `${what}; nothing received for ${timeout / 1000} s`)
 }
 
@@ -60,20 +63,27 @@ export function explainStall(
   return webSeeds?.reason === undefined ? peers : `${peers}; ${webSeeds.reason}`
 }
 
-/** Explains why the metadata of a magnet link has not arrived. */
-function explainNoMetadata(
+/** Explains why the metadata of a magnet link, or the piece layers, have not arrived. */
+function explainMissing(
   swarm: DescribedSwarm,
   sources: DescribedSources,
-  metadata: Pick<MetadataDownload, 'describe'>,
+  describe: (peer: Peer) => string,
 ): string {
-  const reports = [...reportsOf(swarm, peer => metadata.describe(peer))]
+  const reports = [...reportsOf(swarm, describe)]
   return reports.length > 0 ? summarize(reports, 'gave it') : explainNoPeers(sources)
 }
 
 /** Describes each peer of a torrent: what it does, or why it is not connected. */
-export function* reportPeers({ content, metadata, network, now }: TorrentParts): Iterable<PeerReport> {
+export function* reportPeers({
+  content,
+  lacksLayers,
+  metadata,
+  network,
+  now,
+}: TorrentParts): Iterable<PeerReport> {
   const lacks = (index: number) => content?.pieces.lacks(index) ?? true
   const describe = (peer: Peer) => {
+    if (!content && lacksLayers) return describeHashes(peer)
     if (!content && metadata) return metadata.describe(peer)
     const { lastBlockAt } = peer.window
     return lastBlockAt !== undefined && now - lastBlockAt < SENDING_MS
@@ -94,6 +104,11 @@ function* reportsOf(
     else yield { address, what: candidate?.failure ?? NOT_ANSWERED_YET }
   }
   for (const [address, failure] of candidates.listIdle()) yield { address, what: failure ?? NOT_DIALLED_YET }
+}
+
+/** Describes a peer while the piece layers are missing. */
+function describeHashes({ hashes }: Peer): string {
+  return hashes.isSupported ? 'sent no hashes of pieces' : 'does not speak BitTorrent v2'
 }
 
 function describePeer({ requester }: Peer, lacks: (index: number) => boolean): string {

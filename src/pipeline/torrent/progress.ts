@@ -72,6 +72,8 @@ export interface TorrentParts {
   readonly content: TorrentContent | undefined
   /** Undefined for a torrent that was made from its metainfo. */
   readonly metadata: MetadataDownload | undefined
+  /** True while only the piece layers of a v2 torrent are missing (BEP 52). */
+  readonly lacksLayers: boolean
 }
 
 /** Describes a torrent from its parts. */

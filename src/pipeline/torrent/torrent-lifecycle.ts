@@ -93,8 +93,8 @@ export class TorrentLifecycle extends Emitter<TorrentLifecycleEvents> {
   /** The parts as progress and diagnosis read them. */
   get parts(): TorrentParts {
     const { content, network, state } = this
-    const { download: metadata, metainfo } = this.metadata
-    return { state, network, content, metadata, now: this.#clock.now(), metainfo }
+    const { download: metadata, lacksLayers, metainfo } = this.metadata
+    return { state, network, content, metadata, lacksLayers, now: this.#clock.now(), metainfo }
   }
 
   /** What limits the download now. */

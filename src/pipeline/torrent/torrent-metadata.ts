@@ -59,6 +59,11 @@ export class TorrentMetadata extends Emitter<TorrentMetadataEvents> {
     )
   }
 
+  /** True while peers are asked for the piece layers, which is all that is missing. */
+  get lacksLayers(): boolean {
+    return this.#incomplete !== undefined && !this.metainfo
+  }
+
   /** A number that grows while missing metadata or piece layers arrive. */
   get received(): number {
     return (this.download?.progress.have ?? 0) + (this.#layers?.progress.have ?? 0)

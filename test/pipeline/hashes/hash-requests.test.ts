@@ -109,10 +109,30 @@ t.test('one peer alone that rejects is asked again, without a flood', async t =>
   requests.end()
 })
 
-t.test('a silent peer is passed over after 10 s, and its late answer is used', async t => {
+t.test(
+  'a silent peer keeps its request for 10 s while there is no other one, and is asked again later',
+  async t => {
+    const { requests, peers, pass } = setup(1)
+    const answer = requests.fetch({ range: all, expected: root })
+    pass(9_999)
+    const other = new FakePeer()
+    other.canAsk = false
+    requests.addPeer(other)
+    pass(1)
+    pass(29_999)
+    t.equal(peers[0]!.requests.length, 1)
+    pass(1)
+    t.equal(peers[0]!.requests.length, 2)
+    t.equal(other.requests.length, 0)
+    requests.onAnswer(peers[0]!, all, hashes)
+    t.same(await answer, hashes)
+  },
+)
+
+t.test('after 2 s another peer is asked in place of a silent one, whose late answer is used', async t => {
   const { requests, peers, pass } = setup(2)
   const answer = requests.fetch({ range: all, expected: root })
-  pass(9_999)
+  pass(1_999)
   t.equal(peers[1]!.requests.length, 0)
   pass(1)
   t.equal(peers[1]!.requests.length, 1)
