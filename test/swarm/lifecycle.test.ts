@@ -163,7 +163,8 @@ t.test('a download that receives nothing for the time limit fails with the reaso
     [
       'rejecting',
       {
-        sendGreeting: wire => wire.greet({ handshake: { reserved: Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 4]) } }),
+        sendGreeting: wire =>
+          wire.sendGreeting({ handshake: { reserved: Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 4]) } }),
         request: (block, wire) => wire.send({ type: 'reject', ...block }),
       },
       /^the only peer, 127\.0\.0\.1:\d+, rejects our requests;/,
