@@ -129,7 +129,7 @@ t.test(
   },
 )
 
-t.test('after 2 s another peer is asked in place of a silent one, whose late answer is used', async t => {
+t.test('after 2 s another peer is asked in place of a silent one, and the late answer is used', async t => {
   const { requests, peers, pass } = setup(2)
   const answer = requests.fetch({ range: all, expected: root })
   pass(1_999)
