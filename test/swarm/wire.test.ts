@@ -303,8 +303,12 @@ t.test('an invalid have ends the connection', async t => {
 })
 
 t.test('while we have nothing, requests get no data, and the download continues', async t => {
+  const hashes = { root: Buffer.alloc(32), base: 0, index: 0, length: 2, proofLayers: 0 }
   const { torrent, wire, file } = await against(t, {
     interested: wire => {
+      // hashes of a v1 torrent, and an extension that was not announced, to a peer without the extension protocol
+      wire.send({ type: 'hashRequest', ...hashes }, { type: 'hashReject', ...hashes })
+      for (const id of [1, 99]) wire.send({ type: 'extended', id, payload: Buffer.from('de') })
       for (let n = 0; n < 500; n++) wire.send({ type: 'request', index: n % 10, begin: 0, length: 16384 })
       wire.send({ type: 'cancel', index: 0, begin: 0, length: 1 })
       wire.send({ type: 'port', port: 0 }, { type: 'unknown', id: 99 }, { type: 'unchoke' })

@@ -137,7 +137,8 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
       if (now >= deadline) question.settle(undefined)
       else if (peer && waited >= SLOW_ANSWER_MS) {
         if (waited < ANSWER_TIMEOUT_MS && !this.#choosePeer(this.#listFree(peer), question)) continue
-        resting.set(peer, now + REJECTED_REST_MS)
+        // without another peer, the request may have been lost
+        if (this.#peers.size > 1) resting.set(peer, now + REJECTED_REST_MS)
         question.peer = undefined
       }
     }

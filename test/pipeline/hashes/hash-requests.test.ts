@@ -141,6 +141,17 @@ t.test('after 2 s another peer is asked in place of a silent one, and the late a
   requests.onAnswer(peers[1]!, all, hashes)
 })
 
+t.test('one peer alone that is silent is asked again after 10 s', async t => {
+  const { requests, peers, pass } = setup(1)
+  const answer = requests.fetch({ range: all, expected: root })
+  for (const count of [1, 2, 3]) {
+    t.equal(peers[0]!.requests.length, count)
+    pass(10_000)
+  }
+  requests.onAnswer(peers[0]!, all, hashes)
+  t.same(await answer, hashes)
+})
+
 t.test('a peer that disconnects is replaced', async t => {
   const { requests, peers } = setup(2)
   const answer = requests.fetch({ range: all, expected: root })
