@@ -13,7 +13,7 @@ import { makeData, makeScratch } from './data.js'
 import { measure, serve } from './measure.js'
 import { benchOptions } from './options.js'
 import { hasLibtorrent, libtorrent, ownSeed } from './programs.js'
-import { bar, least, printTable, ratio } from './report.js'
+import { bar, minimumOf, printTable, ratio } from './report.js'
 import { startTracker } from './tracker.js'
 
 const { size, rounds, only, small } = benchOptions()
@@ -56,7 +56,7 @@ console.log(
 printTable(results, size, ['floor', 'libtorrent'])
 console.log()
 /** @type {(name: string, what: keyof import('./measure.js').Cost) => number | undefined} */
-const min = (name, what) => least(results, name, what)
+const min = (name, what) => minimumOf(results, name, what)
 const rss = results.get('tsdl')?.map(cost => cost.rss / 1024 ** 2)
 bar('CPU of tsdl / floor', ratio(min('tsdl', 'cpu'), min('floor', 'cpu')), 1.2, { small })
 bar('CPU of tsdl / libtorrent', ratio(min('tsdl', 'cpu'), min('libtorrent', 'cpu')), 1, {

@@ -11,7 +11,7 @@ import { makeData, makeScratch } from './data.js'
 import { measure, serve } from './measure.js'
 import { benchOptions } from './options.js'
 import { hasLibtorrent, hasTsdl, libtorrent, tsdlGet } from './programs.js'
-import { bar, least, printTable, ratio } from './report.js'
+import { bar, minimumOf, printTable, ratio } from './report.js'
 
 const { size, rounds, small } = benchOptions()
 if (!hasTsdl || !hasLibtorrent) {
@@ -58,7 +58,7 @@ console.log(`${size} bytes, ${rounds} rounds, seed: libtorrent, Node ${process.v
 printTable(results, size, ['plain'])
 console.log()
 /** @param {string} name */
-const cpu = name => least(results, name, 'cpu')
+const cpu = name => minimumOf(results, name, 'cpu')
 const added = ((cpu('RC4') ?? 0) - (cpu('plain') ?? 0)) * (2 ** 30 / size)
 bar('CPU that RC4 adds', added, 3.2, { small, unit: 's/GiB' })
 bar('CPU with plaintext / plain', ratio(cpu('plaintext'), cpu('plain')), 1.05, { small })

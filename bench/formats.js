@@ -32,15 +32,15 @@ const works = { create, verify, ...(hasLibtorrent ? { leech, seed } : {}) }
 for (const format of TORRENT_FORMATS) await create(format)
 for (const [name, work] of Object.entries(works)) {
   if (only && !only.includes(name)) continue
-  const least = {
+  const minimum = {
     v1: Number.POSITIVE_INFINITY,
     v2: Number.POSITIVE_INFINITY,
     hybrid: Number.POSITIVE_INFINITY,
   }
   for (let round = 0; round < rounds; round++) {
-    for (const format of TORRENT_FORMATS) least[format] = Math.min(least[format], await work(format))
+    for (const format of TORRENT_FORMATS) minimum[format] = Math.min(minimum[format], await work(format))
   }
-  const { v1, v2, hybrid } = least
+  const { v1, v2, hybrid } = minimum
   const seconds = [v1, v2, hybrid].map(cpu => cpu.toFixed(2)).join(', ')
   console.log(`\n${name}: CPU s of v1, v2, hybrid: ${seconds}; hybrid / v1 ${(hybrid / v1).toFixed(2)}`)
   bar(`CPU of ${name}, v2 / v1`, v2 / v1, MAX_RATIO, { small })

@@ -12,7 +12,7 @@ import { makeData, makeScratch } from './data.js'
 import { measure } from './measure.js'
 import { benchOptions } from './options.js'
 import { hasMktorrent, hasTsdl, tsdl } from './programs.js'
-import { bar, least, printTable, ratio } from './report.js'
+import { bar, minimumOf, printTable, ratio } from './report.js'
 
 const { rounds, size, small } = benchOptions()
 if (!hasTsdl || !hasMktorrent) {
@@ -39,6 +39,6 @@ for (let round = 0; round < rounds; round++) {
 console.log(`${size} bytes, ${rounds} rounds, Node ${process.version}\n`)
 printTable(results, size, ['mktorrent'])
 console.log()
-const wall = (/** @type {string} */ name) => least(results, name, 'wall')
+const wall = (/** @type {string} */ name) => minimumOf(results, name, 'wall')
 bar('wall, create / mktorrent', ratio(wall('create'), wall('mktorrent')), 1.1, { small })
 bar('wall, verify / mktorrent', ratio(wall('verify'), wall('mktorrent')), 1.1, { small })

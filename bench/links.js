@@ -11,7 +11,7 @@ import { makeData, makeScratch } from './data.js'
 import { measure, serve } from './measure.js'
 import { benchOptions } from './options.js'
 import { delayProxy, hasLibtorrent, hasTsdl, libtorrent, ownSeed, tsdlGet } from './programs.js'
-import { bar, least, printWalls, ratio } from './report.js'
+import { bar, minimumOf, printWalls, ratio } from './report.js'
 
 const { rounds, small, only, ...options } = benchOptions()
 if (!hasTsdl) {
@@ -63,6 +63,6 @@ async function compare(rtt, rate) {
   const ideal = size / rate + rtt / 1000
   console.log(`\nround trip ${rtt} ms, ${rate / 1e6} MB/s, ${size} bytes: ideal ${ideal.toFixed(2)} s\n`)
   printWalls(new Map([...results].map(([name, costs]) => [name, costs.map(({ wall }) => wall)])))
-  const walls = ratio(least(results, 'tsdl', 'wall'), least(results, 'libtorrent', 'wall'))
+  const walls = ratio(minimumOf(results, 'tsdl', 'wall'), minimumOf(results, 'libtorrent', 'wall'))
   bar(`wall of tsdl / libtorrent, round trip ${rtt} ms`, walls, 1, { small })
 }

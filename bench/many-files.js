@@ -22,7 +22,7 @@ import {
   tsdl,
   tsdlGet,
 } from './programs.js'
-import { bar, least, ratio } from './report.js'
+import { bar, minimumOf, ratio } from './report.js'
 
 const { small, only, ...options } = benchOptions()
 if (!hasTsdl) {
@@ -63,7 +63,7 @@ console.log(
   `${directories * filesInEach} files of ${fileBytes} bytes, ${rounds} rounds, Node ${process.version}\n`,
 )
 for (const [name, costs] of results) {
-  const [seconds, cpu] = [least(results, name, 'wall') ?? 0, least(results, name, 'cpu') ?? 0]
+  const [seconds, cpu] = [minimumOf(results, name, 'wall') ?? 0, minimumOf(results, name, 'cpu') ?? 0]
   const mebibytes = Math.max(...costs.map(({ rss }) => rss)) / 1024 ** 2
   const columns = [
     `wall ${seconds.toFixed(2)} s`,
@@ -73,7 +73,7 @@ for (const [name, costs] of results) {
   console.log(`${name.padEnd(20)} ${columns.join(', ')}`)
 }
 console.log()
-const wall = (/** @type {string} */ name) => least(results, name, 'wall')
+const wall = (/** @type {string} */ name) => minimumOf(results, name, 'wall')
 const others = ['mktorrent', 'transmission-create'].flatMap(name => wall(name) ?? [])
 const fastest = others.length > 0 ? Math.min(...others) : undefined
 bar('wall, create / the faster of mktorrent and transmission-create', ratio(wall('create'), fastest), 2, {

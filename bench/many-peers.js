@@ -10,7 +10,7 @@ import { makeData, makeScratch } from './data.js'
 import { measure, serve } from './measure.js'
 import { benchOptions } from './options.js'
 import { hasTsdl, ownSeed, tsdlGet } from './programs.js'
-import { bar, least, printTable, ratio } from './report.js'
+import { bar, minimumOf, printTable, ratio } from './report.js'
 
 const { size, rounds, peers, small } = benchOptions()
 if (!hasTsdl) {
@@ -44,5 +44,5 @@ console.log(
 )
 printTable(results, size, ['one peer'])
 console.log()
-const cpu = ratio(least(results, `${peers} peers`, 'cpu'), least(results, 'one peer', 'cpu'))
+const cpu = ratio(minimumOf(results, `${peers} peers`, 'cpu'), minimumOf(results, 'one peer', 'cpu'))
 bar(`CPU from ${peers} peers / from one`, cpu, 1.3, { small })

@@ -51,11 +51,11 @@ console.log(`\n${size} bytes, a quarter for slow readers, ${rounds} rounds\n`)
 printWalls(walls)
 console.log()
 /** @param {string} name */
-const least = name => Math.min(...(walls.get(name) ?? []))
+const minimumOf = name => Math.min(...(walls.get(name) ?? []))
 for (const { name, parts } of readers) {
-  const slower = Math.max(least(`-o DIR, size / ${parts}`), least(`${name} < file`))
+  const slower = Math.max(minimumOf(`-o DIR, size / ${parts}`), minimumOf(`${name} < file`))
   for (const way of ['pipe', 'socket'])
-    bar(`wall of ${name}, ${way} / the slower of both`, least(`${name}, ${way}`) / slower, 1.1, { small })
+    bar(`wall of ${name}, ${way} / the slower of both`, minimumOf(`${name}, ${way}`) / slower, 1.1, { small })
 }
 
 /**

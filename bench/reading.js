@@ -15,7 +15,7 @@ import { makeData, makeScratch, makeTorrent } from './data.js'
 import { measure, serve } from './measure.js'
 import { benchOptions } from './options.js'
 import { hasTsdl, ownSeed, tsdl, tsdlGet } from './programs.js'
-import { bar, least, printTable, ratio } from './report.js'
+import { bar, minimumOf, printTable, ratio } from './report.js'
 
 const { rounds, small, only, ...options } = benchOptions()
 if (!hasTsdl) {
@@ -58,7 +58,7 @@ async function swarm() {
   console.log(`ten peers of 1 to 16 MB/s, one stalls; ${size} bytes, ${rounds} rounds\n`)
   printTable(results, size, ['-o DIR'])
   console.log()
-  const wall = ratio(least(results, '> file', 'wall'), least(results, '-o DIR', 'wall'))
+  const wall = ratio(minimumOf(results, '> file', 'wall'), minimumOf(results, '-o DIR', 'wall'))
   bar('wall of > file / -o DIR, from ten peers', wall, 1.25, { small })
   bar('wasted in order, from ten peers', (100 * waste) / size, 2, { small, unit: '%' })
 }

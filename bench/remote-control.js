@@ -46,7 +46,7 @@ const LIST_FIELDS = new Map([
 ])
 
 const { only: chosen, rounds: given, small, torrents } = benchOptions()
-const only = chosen ?? (small ? ['files'] : [...LIST_FIELDS.keys()])
+const lists = chosen ?? (small ? ['files'] : [...LIST_FIELDS.keys()])
 const repeats = small ? 1 : REPEAT_COUNT
 const count = Math.min(torrents, small ? 20 : process.argv.includes('--torrents') ? torrents : 1000)
 const rounds = Math.min(given, 3)
@@ -151,7 +151,7 @@ await adding.daemon.stop('SIGTERM')
 const rows = []
 const firsts = new Map()
 let rss = 0
-for (const list of only) {
+for (const list of lists) {
   const fields = LIST_FIELDS.get(list)?.split(' ')
   const times = { first: /** @type {number[]} */ ([]), later: /** @type {number[]} */ ([]), cpu: 0, bytes: 0 }
   for (let round = 0; round < rounds; round++) {

@@ -23,7 +23,7 @@ export function median(values) {
  * @param {string} name
  * @param {keyof Cost} what
  */
-export function least(results, name, what) {
+export function minimumOf(results, name, what) {
   const costs = results.get(name)
   return costs?.length ? minimum(costs.map(cost => cost[what])) : undefined
 }
@@ -47,7 +47,7 @@ export function printTable(results, bytes, against) {
     const cpu = costs.map(cost => (cost.cpu * GiB) / bytes)
     const wall = costs.map(cost => cost.wall)
     const ratios = against.map(other => {
-      const base = least(results, other, 'cpu')
+      const base = minimumOf(results, other, 'cpu')
       return base ? ((minimum(cpu) * bytes) / GiB / base).toFixed(2) : '-'
     })
     const times = [minimum(cpu), median(cpu), minimum(wall), median(wall)].map(n => n.toFixed(2))

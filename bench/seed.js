@@ -44,7 +44,7 @@ function serve(peerId, rate) {
     let sent = 0
     let resting = false
     // The bytes that it may have sent by now.
-    const most = () => {
+    const maxSent = () => {
       if (rate === 'stall') return 1 << 20
       return rate ? (Number(rate) * (performance.now() - start)) / 1000 + 32768 : Number.POSITIVE_INFINITY
     }
@@ -62,7 +62,7 @@ function serve(peerId, rate) {
       // A corked batch of blocks is one writev. With more than 4 MiB unsent it waits for the downloader.
       socket.cork()
       while (next < asked.length && socket.writableLength < 4 << 20) {
-        if (sent >= most()) {
+        if (sent >= maxSent()) {
           if (rate !== 'stall' && !resting) setTimeout(wake, 10)
           resting = true
           break

@@ -11,7 +11,7 @@ import { makeData, makeScratch } from './data.js'
 import { measure } from './measure.js'
 import { benchOptions } from './options.js'
 import { hasLibtorrent, hasTsdl, libtorrent, manyLeechers, tsdlSeed } from './programs.js'
-import { bar, least, printTable, ratio } from './report.js'
+import { bar, minimumOf, printTable, ratio } from './report.js'
 import { cpuOf, forgetPeak, peakOf, run } from './running.js'
 
 const { size, rounds, peers, small } = benchOptions()
@@ -41,7 +41,7 @@ console.log(`${size} bytes, ${rounds} rounds, leecher: libtorrent, Node ${proces
 if (results.size) printTable(results, size, ['libtorrent'])
 console.log()
 /** @type {(what: keyof import('./measure.js').Cost) => number | undefined} */
-const against = what => ratio(least(results, 'tsdl', what), least(results, 'libtorrent', what))
+const against = what => ratio(minimumOf(results, 'tsdl', what), minimumOf(results, 'libtorrent', what))
 bar('CPU of a seed, tsdl / libtorrent', against('cpu'), 0.8, { small })
 bar('wall of its leecher, tsdl / libtorrent', against('wall'), 1, { small })
 bar(`peak RSS of tsdl with ${peers} leechers`, crowd / MiB, 128, { small, unit: 'MiB' })

@@ -35,8 +35,8 @@ let received = 0
 let greeted = 0
 
 const timer = setInterval(() => {
-  const most = Math.min(connections, leechers.length + OPENED_IN_A_TICK, greeted + MAX_HALF_OPEN)
-  while (leechers.length < most) leechers.push(leech(leechers.length))
+  const target = Math.min(connections, leechers.length + OPENED_IN_A_TICK, greeted + MAX_HALF_OPEN)
+  while (leechers.length < target) leechers.push(leech(leechers.length))
   const now = performance.now()
   for (const leecher of leechers) leecher.ask(now)
 }, TICK_MS)

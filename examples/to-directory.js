@@ -4,8 +4,8 @@ import { download, parseAddress } from 'tsdl'
 
 const [source, output, peer] = process.argv.slice(2)
 // With a peer, it contacts only this peer and the trackers.
-const only = peer ? { peers: [parseAddress(peer)], dht: false, lsd: false } : {}
-const torrent = await download(source, { output, timeout: 60_000, ...only })
+const options = peer ? { peers: [parseAddress(peer)], dht: false, lsd: false } : {}
+const torrent = await download(source, { output, timeout: 60_000, ...options })
 torrent.on('warning', error => console.error(error.message))
 torrent.on('verified', () => {
   const { verified, total, peers } = torrent.progress

@@ -1,8 +1,8 @@
 /**
  * Reports what our language rules exclude (CONTRIBUTING.md, "Language") as `file:line: text`. `npm run lint` runs it.
  *
- * - In sources, tests and documentation: excluded words, test titles that begin with the number of a case, and constants
- *   of one word.
+ * - In sources, tests and documentation: excluded words, test titles that begin with the number of a case or are too short,
+ *   vague names, and constants of one word.
  * - In documentation: long sentences and long cells of tables.
  */
 import { readdirSync, readFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 const EXCLUDED_WORDS = /\b(?:who|whom|whose|whoever|somebody|nobody|anybody|everybody)\b/gi
 
 /** Name the message or the event instead of "is told", and the noun instead of "what is there". */
-const VAGUE_WORDS = /\btold\b|\b(?:what|that|which) (?:is|are|was|were) there\b|\bwhat (?:became|has become) of\b/gi
+const VAGUE_WORDS = /\btold\b|\b(?:what|that|which|whatever) (?:is|are|was|were) there\b|\bwhat (?:became|has become) of\b|\b(?:is|are|be|was|were) looked at\b|\blets time\b/gi
 
 /** The start of the description of a boolean: write "True if ..." instead. */
 const WHETHER_DOC = /(?:\/\*\*|^\s*\*|@returns|@param \S+(?: -)?) Whether\b|@returns whether\b/g
@@ -19,13 +19,27 @@ const WHETHER_DOC = /(?:\/\*\*|^\s*\*|@returns|@param \S+(?: -)?) Whether\b|@ret
 /** The title of a test, on the line of the call or on a line of its own, that begins with a number such as `T40:`. */
 const NUMBERED_TITLE = /(?:\btest\(|^\s+)['"`]([A-Z]\d+)[:,] [a-z]/g
 
+/** The title of a test that is no sentence about a behaviour, such as `the parameters`. */
+const SHORT_TITLE = /\b[tT]est\(\s*(['"`][^\s'"`$]+(?: [^\s'"`$]+)?['"`]),/g
+
+/** The name of a variable, function or field that is no noun or verb: name what it has or does, such as `received`. */
+const VAGUE_NAME = /\b(?:const|let|function|readonly) (#?(?:about|gone|heard|here|late|least|lied|most|only|owed|said|there|told|usual))\b/g
+
 /** A constant without noun and unit, such as `LIMITS`. `VERSION` is the version of this package. */
 const ONE_WORD_CONSTANT = /^(?:export )?const (?!VERSION\b)([A-Z][A-Z0-9]*)\b ?[:=]/g
 
 /** Examples of what not to write: rows of a table, and quotations. */
 const QUOTED_EXAMPLE = /^\|.*\|$|"[^"]*"/g
 
-const LANGUAGE_RULES = [EXCLUDED_WORDS, VAGUE_WORDS, WHETHER_DOC, NUMBERED_TITLE, ONE_WORD_CONSTANT]
+const LANGUAGE_RULES = [
+  EXCLUDED_WORDS,
+  VAGUE_WORDS,
+  WHETHER_DOC,
+  NUMBERED_TITLE,
+  SHORT_TITLE,
+  VAGUE_NAME,
+  ONE_WORD_CONSTANT,
+]
 
 /** Maximum words of a sentence in documentation. A colon and a semicolon end a part that is read on its own. */
 const MAX_SENTENCE_WORDS = 35

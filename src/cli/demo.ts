@@ -53,7 +53,7 @@ export async function runDemo({
   const printDigest = () => {
     if (!options.quiet && !options.json) process.stderr.write(`sha256 ${digest.digest('hex')}  ${name}\n`)
   }
-  // a page needs time to be looked at, even if the download takes a second
+  // a user needs time to read the page, even if the download takes a second
   const staysOpen = options.page === true && goesToDirectory(options) && !isShared(options)
   try {
     if (staysOpen) printDigest()

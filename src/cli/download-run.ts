@@ -99,7 +99,7 @@ export class DownloadRun {
   }
 
   /**
-   * Returns a sentence that says what is kept after a signal and how to go on; undefined if nothing was begun.
+   * Returns a sentence that says what is kept after a signal and how to continue; undefined if nothing was begun.
    * @param command the command of this run
    */
   adviseAfterSignal(command: string): string | undefined {

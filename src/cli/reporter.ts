@@ -46,7 +46,7 @@ export interface Reporter {
   reportDone(outcome: RunOutcome): void
   /** Sharing has ended, possibly by a signal. */
   reportShared(outcome: RunOutcome): void
-  /** A signal ends the download. @param advice says what is kept and how to go on */
+  /** A signal ends the download. @param advice says what is kept and how to continue */
   reportInterruption(advice: string): void
   /** The run failed. It is the last event. */
   reportError(code: string, message: string, exit: number): void

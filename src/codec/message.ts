@@ -111,12 +111,12 @@ const LEAST_LENGTHS: Readonly<Record<number, number>> = {
  */
 export function checkMessageLength(id: number, length: number): void {
   const fixed = FIXED_LENGTHS[id]
-  const least = LEAST_LENGTHS[id] ?? 1
-  const isWhole = id !== MESSAGE_IDS.hashes || (length - least) % NODE_LENGTH === 0
-  if (fixed === undefined ? length < least || !isWhole : length !== fixed) {
+  const minLength = LEAST_LENGTHS[id] ?? 1
+  const isWhole = id !== MESSAGE_IDS.hashes || (length - minLength) % NODE_LENGTH === 0
+  if (fixed === undefined ? length < minLength || !isWhole : length !== fixed) {
     throw new PeerError(
       'ERR_MESSAGE',
-      `message ${id} with length ${length}, expected ${fixed ?? `at least ${least}`}`,
+      `message ${id} with length ${length}, expected ${fixed ?? `at least ${minLength}`}`,
     )
   }
 }

@@ -17,7 +17,7 @@ let slab: Uint8Array = NO_SLAB
 let slabEnd = 0
 
 /**
- * Reads small files while their directory is listed. That tells their size as well, so that each is opened once and needs no
+ * Reads small files while their directory is listed. The listing has their sizes, so that each is opened once and needs no
  * `lstat`. It reads a file only after another small one: the content of larger files is read when they are hashed.
  * The content is in shared memory, so that any thread can hash it without a copy.
  */
@@ -54,7 +54,7 @@ export class SmallFileReader {
     return size
   }
 
-  /** Reads a file if its size, which was looked at, is small. Returns its size, or undefined if it was not read. */
+  /** Reads a file if its known size is small. Returns its size, or undefined if it was not read. */
   readAfterLook(path: string | Buffer, size: number): number | undefined {
     this.#isAfterSmall = size <= MAX_SMALL_FILE_BYTES
     const read = this.read(path)

@@ -36,7 +36,7 @@ function* encodeList(files: readonly PlannedFile[]): Steps<Buffer> {
   const parts: Buffer[] = [Buffer.from('5:filesl')]
   for (let at = 0; at < files.length; at += FILES_PER_STEP) {
     const step = files.slice(at, at + FILES_PER_STEP)
-    // Names are looked at together: most torrents have ASCII names only.
+    // Names are checked together, because most torrents have only ASCII names.
     const plain = encodeFiles(step, encodePlainName)
     parts.push(Buffer.from(ASCII_TEXT.test(plain) ? plain : encodeFiles(step, encodeName), 'latin1'))
     yield

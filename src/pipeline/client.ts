@@ -47,7 +47,7 @@ export interface ClientEvents {
   added: [torrent: Torrent]
   /** A torrent has closed. */
   removed: [torrent: Torrent]
-  /** A part of the client failed, such as the DHT; the client goes on. */
+  /** A part of the client failed, such as the DHT; the client continues. */
   warning: [error: TsdlError]
 }
 
@@ -213,7 +213,7 @@ export class Client extends EventEmitter<ClientEvents> {
     return torrent
   }
 
-  /** Closes all torrents and the client, and tells trackers and peers. Idempotent; never rejects. */
+  /** Closes all torrents and the client, and notifies trackers and peers. Idempotent; never rejects. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

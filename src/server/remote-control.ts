@@ -30,7 +30,7 @@ export interface RemoteControlOptions {
   readonly stateDirectory?: string | undefined
   /** Ends the program when a client asks for it. @default clients cannot */
   readonly shutDown?: (() => void) | undefined
-  /** Called with failures of work that goes on after its answer, and with our own faults. */
+  /** Called with failures of work that continues after its answer, and with our own faults. */
   readonly onWarning?: (error: unknown) => void
   readonly clock?: Clock
   /** Milliseconds since 1970. @default Date.now */

@@ -34,7 +34,7 @@ export interface SessionEvents {
   changed: [torrent: SessionTorrent]
   /** The settings changed. */
   settings: [settings: SessionSettings]
-  /** Something failed, and the session goes on. */
+  /** Something failed, and the session continues. */
   warning: [error: TsdlError, torrent: SessionTorrent | undefined]
 }
 

@@ -210,7 +210,7 @@ export class SessionTorrent implements Queued {
 
   /**
    * Moves its files to another directory, and to another file system too: they are shared meanwhile if they are
-   * complete. After a crash the move goes on. Resolves when it is done. Waits for other jobs, as `recheck` does. Rejects
+   * complete. After a crash the move continues. Resolves when it is done. Waits for other jobs, as `recheck` does. Rejects
    * with a StorageError after the files are back in their old place. With `keepFiles` the files are in the new directory
    * already, and only the record changes.
    */

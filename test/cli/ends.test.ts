@@ -51,10 +51,10 @@ t.test('a second signal exits at once', async t => {
 
 t.test('a closed pipe ends a download with exit code 141, and nothing is printed', async t => {
   const { path } = await offer(t, { files: { '': 3_000_000 } })
-  const gone = await tsdl([path], {
+  const closed = await tsdl([path], {
     started: child => child.stdout!.once('data', () => child.stdout!.destroy()),
   })
-  t.match(gone, { code: 141, stderr: '' })
+  t.match(closed, { code: 141, stderr: '' })
   const info = await tsdl(['info', path], { started: child => child.stdout!.destroy() })
   t.match(info, { code: 141, stderr: '' })
 })

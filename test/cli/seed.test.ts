@@ -223,7 +223,7 @@ t.test(
     )
     // a piece that is lost later is refused too
     await writeFile(join(dir, 'd', 'a.bin'), Buffer.from(whole).fill(1, 0, 9))
-    // it is looked at again after a second
+    // it is checked again after a second
     while ((await read('a.bin')).status !== 409) await new Promise(resolve => setTimeout(resolve, 50))
     t.ok((await readFile(path)).equals(wrong), 'the file was left alone')
     t.notMatch(await state(`peers:${hash}`), { peers: { 1: { downloaded: /[1-9]/ } } })

@@ -80,13 +80,13 @@ t.test(
       `BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 6881\r\nInfohash: ${hex(1)}\r\nInfohash: ${hex(2)}\r\ncookie: abc\r\n\r\n\r\n`,
     )
     t.match(encodeLsd(6, { port: 1, infoHashes: [hex(1)] }).toString(), 'Host: [ff15::efc0:988f]:6771\r\n')
-    const most = encodeLsd(6, {
+    const longest = encodeLsd(6, {
       port: 65_535,
       infoHashes: Array.from({ length: 30 }, (_, n) => hex(n)),
       cookie: 'x'.repeat(8),
     })
-    t.ok(most.length <= 1_400, `${most.length}`)
-    t.equal(decodeLsd(most)?.infoHashes.length, 24)
+    t.ok(longest.length <= 1_400, `${longest.length}`)
+    t.equal(decodeLsd(longest)?.infoHashes.length, 24)
   },
 )
 

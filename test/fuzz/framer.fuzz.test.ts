@@ -24,9 +24,9 @@ function cuts(bytes: Uint8Array, seed: number): Uint8Array[] {
 const { allocUnsafe, allocUnsafeSlow, alloc } = Buffer
 /** Runs a framer; returns its messages and its peak memory. */
 async function frame(bytes: Uint8Array, seed: number, options: FramerOptions = {}) {
-  let most = 0
+  let maxMemory = 0
   const watch = (make: (size: number, fill?: number) => Buffer) => (size: number, fill?: number) => {
-    most = Math.max(most, size)
+    maxMemory = Math.max(maxMemory, size)
     return make(size, fill)
   }
   const chunks = cuts(bytes, seed)
@@ -37,15 +37,15 @@ async function frame(bytes: Uint8Array, seed: number, options: FramerOptions = {
   })
   try {
     const framer = new Framer({ maxLength: MAX_LENGTH, maxBlock: MAX_BLOCK, ...options })
-    return { ...(await run<Incoming>(framer, chunks)), most }
+    return { ...(await run<Incoming>(framer, chunks)), maxMemory }
   } finally {
     Object.assign(Buffer, { alloc, allocUnsafe, allocUnsafeSlow })
   }
 }
 
-function check({ items, error, most }: Awaited<ReturnType<typeof frame>>): void {
+function check({ items, error, maxMemory }: Awaited<ReturnType<typeof frame>>): void {
   if (error && !(error instanceof PeerError)) throw error
-  if (most > MAX_LENGTH) throw new Error(`${most} bytes taken at once`)
+  if (maxMemory > MAX_LENGTH) throw new Error(`${maxMemory} bytes taken at once`)
   for (const item of items) {
     if (item.type === 'piece' && item.length > MAX_BLOCK) throw new Error(`a block of ${item.length} bytes`)
     if (item.type === 'bitfield' && item.bytes.length >= MAX_LENGTH)

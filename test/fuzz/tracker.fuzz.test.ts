@@ -187,8 +187,9 @@ t.test(
       }),
       runs,
     )
-    const most = decodePacket(Buffer.alloc(65_507, 1).fill(Buffer.from([0, 0, 0, 1]), 0, 4), 4)
-    if (most?.action !== 'announce' || most.peers.length !== 2_000) throw new Error('2,000 peers at most')
+    const longest = decodePacket(Buffer.alloc(65_507, 1).fill(Buffer.from([0, 0, 0, 1]), 0, 4), 4)
+    if (longest?.action !== 'announce' || longest.peers.length !== 2_000)
+      throw new Error('2,000 peers at most')
     const counts = decodePacket(Buffer.alloc(65_507, 1).fill(Buffer.from([0, 0, 0, 2]), 0, 4), 4)
     if (counts?.action !== 'scrape' || counts.counts.length !== 74) throw new Error('74 counts at most')
   },

@@ -17,7 +17,7 @@ export interface Remote extends OpenedSession {
   post(body: string, headers?: Record<string, string>): Promise<Response>
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: replies are looked at by tests
+// biome-ignore lint/suspicious/noExplicitAny: tests read any field of a reply
 export type RpcReply = any
 
 export interface RemoteOptions {

@@ -67,10 +67,10 @@ t.test(
     const disk = memoryDisk()
     const openFile = disk.open.bind(disk)
     let now = 0
-    let most = 0
+    let maximum = 0
     disk.open = async (...args) => {
       const handle = await openFile(...args)
-      most = Math.max(most, ++now)
+      maximum = Math.max(maximum, ++now)
       const close = handle.close.bind(handle)
       handle.close = () => close().finally(() => now--)
       return handle
@@ -91,7 +91,7 @@ t.test(
       t.same(read, content)
     })
     await Promise.all(writing)
-    t.ok(most <= 10, `${most} files`)
+    t.ok(maximum <= 10, `${maximum} files`)
     t.ok(now > 0, 'some stay open')
     await client.close()
     t.equal(now, 0)

@@ -152,8 +152,8 @@ t.test('without a tracker, the DHT finds the only seed, but not that of a privat
   const local = { ...OFFLINE_OPTIONS, dht: true, dhtNodes: [{ host: '127.0.0.1', port: router.port(4)! }] }
   await seed(t, local)
   t.ok((await all(stream(hash, local))).equals(content))
-  const hidden = { ...metainfo, private: true }
-  const reader = stream(hidden, { ...local, timeout: 1000 })
+  const privateMetainfo = { ...metainfo, private: true }
+  const reader = stream(privateMetainfo, { ...local, timeout: 1000 })
   await t.rejects(all(reader), {
     code: 'ERR_STALLED',
     message: /no peers are known, and no tracker is asked/,

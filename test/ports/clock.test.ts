@@ -139,7 +139,7 @@ const WALL_CLOCK = {
   'session/session.ts': 'the date by default',
   'session/session-options.ts': 'the documentation of that',
   'storage/run-file-job.ts': 'how long the device takes to sync, measured in a worker',
-  'storage/file-watch.ts': 'how often files are looked at: after a gap, at once',
+  'storage/file-watch.ts': 'how often files are compared: after a gap, at once',
 }
 
 t.test('time is measured only with an injected clock or the system clock', async t => {

@@ -196,7 +196,7 @@ t.test('jobs take turns: one step per turn of the event loop', async t => {
   const turns = new LoopTurns()
   const steps: string[] = []
   let inThisTurn = 0
-  let most = 0
+  let maximum = 0
   let running = true
   const count = () => {
     inThisTurn = 0
@@ -206,12 +206,12 @@ t.test('jobs take turns: one step per turn of the event loop', async t => {
   const job = async (name: string) => {
     for (let step = 0; step < 3; step++) {
       await turns.next()
-      most = Math.max(most, ++inThisTurn)
+      maximum = Math.max(maximum, ++inThisTurn)
       steps.push(name + step)
     }
   }
   await Promise.all(['a', 'b', 'c'].map(job))
   running = false
   t.strictSame(steps, ['a0', 'b0', 'c0', 'a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
-  t.equal(most, 1)
+  t.equal(maximum, 1)
 })

@@ -14,7 +14,7 @@ import { type Disk, fill, open, readOf } from '../helpers/storage-suite.ts'
 class Files {
   readonly log: string[] = []
   now = 0
-  most = 0
+  maximum = 0
   /** Maximum open files, beyond which the system returns EMFILE. */
   descriptors = Number.POSITIVE_INFINITY
   readonly missing = new Set<string>()
@@ -23,7 +23,7 @@ class Files {
     if (this.missing.has(path)) return undefined
     if (this.now >= this.descriptors) throw Object.assign(new Error('too many'), { code: 'EMFILE' })
     this.log.push(`${access} ${path}`)
-    this.most = Math.max(this.most, ++this.now)
+    this.maximum = Math.max(this.maximum, ++this.now)
     const close = async () => {
       this.now--
       this.log.push(`close ${path}`)
@@ -55,10 +55,10 @@ t.test('of two hundred files no more than the limit are open, one by one or all 
   const limit = 5
   const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
   let now = 0
-  let most = 0
+  let maximum = 0
   const openFile = disk.open.bind(disk)
   disk.open = async (path, flags, mode) => {
-    most = Math.max(most, ++now)
+    maximum = Math.max(maximum, ++now)
     const handle = await openFile(path, flags, mode).catch(error => {
       now--
       throw error
@@ -82,7 +82,7 @@ t.test('of two hundred files no more than the limit are open, one by one or all 
   )
   t.same(await readOf(storage, 0, 20_000), made.content)
   await fill(storage, made)
-  t.equal(most, limit)
+  t.equal(maximum, limit)
   await storage.close()
   t.equal(now, 0)
 })
@@ -90,11 +90,11 @@ t.test('of two hundred files no more than the limit are open, one by one or all 
 t.test('in a real directory, few directories are open besides the files', async t => {
   const limit = 5
   let now = 0
-  let most = 0
+  let maximum = 0
   const disk = {
     ...fs.promises,
     open: async (path: string, flags: number, mode?: number) => {
-      most = Math.max(most, ++now)
+      maximum = Math.max(maximum, ++now)
       const handle = await fs.promises.open(path, flags, mode).catch(error => {
         now--
         throw error
@@ -114,7 +114,7 @@ t.test('in a real directory, few directories are open besides the files', async 
   for (let index = 0; index < made.metainfo.pieceCount; index++)
     await storage.write(index * 1024, made.content.subarray(index * 1024, (index + 1) * 1024))
   // Each of the parallel files can open a directory while an earlier one closes.
-  t.ok(most <= limit + MAX_OPEN_DIRECTORIES + 2 * MAX_PARALLEL_FILES, `${most} open`)
+  t.ok(maximum <= limit + MAX_OPEN_DIRECTORIES + 2 * MAX_PARALLEL_FILES, `${maximum} open`)
   await storage.close()
   t.equal(now, 0)
 })
@@ -156,7 +156,7 @@ t.test('every use that waits for room gets it in the end', async t => {
       pool.release(lease!)
     }),
   )
-  t.equal(files.most, 3)
+  t.equal(files.maximum, 3)
   await pool.close()
   t.equal(files.now, 0)
 })
@@ -244,7 +244,7 @@ t.test(
     })
     await Promise.all([use(pool, 'a'), use(pool, 'b'), use(pool, 'c')])
     t.equal(pool.starved, false)
-    t.equal(files.most, 1)
+    t.equal(files.maximum, 1)
     t.ok(pauses.length >= 5)
     await use(pool, 'd', 'write')
     await pool.close()

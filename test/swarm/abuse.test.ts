@@ -34,13 +34,13 @@ t.test('of ten thousand requests at once five hundred are queued, and then the c
   wire.socket.pause()
   const closed = new Promise<void>(resolve => peer.once('close', () => resolve()))
   const many = (count: number) => Array.from({ length: count }, (_, n) => requests[n % requests.length]!)
-  let most = 0
+  let maximum = 0
   wire.send(...many(1500))
-  while (most < 450) {
+  while (maximum < 450) {
     await settle()
-    most = Math.max(most, peer.responder.waiting)
+    maximum = Math.max(maximum, peer.responder.waiting)
   }
-  t.ok(most <= 500, `${most} waited at most`)
+  t.ok(maximum <= 500, `${maximum} waited at most`)
   wire.send(...many(8500))
   await closed
   t.match(seed.disconnected, [/requests in a row that we could not answer|without reading/])

@@ -202,15 +202,15 @@ t.test('a disk that is slower than the network holds the peer back, and is not a
   void done.then(() => {
     finished = true
   })
-  let most = 0
+  let maximum = 0
   while (!finished) {
     await clock.advance(7000) // the time of a write, so that the download takes longer than any timeout
     const kept = (large.metainfo.pieceCount - running.verified.length) * 16_384
-    most = Math.max(most, Math.min(kept, running.torrent.progress.buffered))
+    maximum = Math.max(maximum, Math.min(kept, running.torrent.progress.buffered))
     for (const release of held.splice(0)) release()
   }
   t.same(await running.file('large'), large.content)
-  t.ok(most <= memory, `${most} bytes waited for the disk`)
+  t.ok(maximum <= memory, `${maximum} bytes waited for the disk`)
   t.equal(peer.wires.length, 1, 'on one connection')
   t.equal(peer.requests.length, 256, 'each block was asked for once')
   t.strictSame(running.warnings, [])

@@ -89,15 +89,15 @@ function equal(t: Test, got: Buffer | undefined, wanted: Buffer, what = 'the rig
 }
 
 t.test('a short answer counts, and the rest is requested', async t => {
-  for (const most of [1000, 16_384, 100_000]) {
+  for (const maxLength of [1000, 16_384, 100_000]) {
     const made = makeTorrent({
       files: [{ path: 'f', length: 9 * PIECE_LENGTH + 5 }],
       pieceLength: PIECE_LENGTH,
     })
-    const site: Site = ({ file, first, last }) => partial(file, first, Math.min(last, first + most - 1))
+    const site: Site = ({ file, first, last }) => partial(file, first, Math.min(last, first + maxLength - 1))
     const run = start(t, made, site)
     await advanceUntilMet(run, 60)
-    equal(t, await run.file('f'), made.content, `${most} at a time`)
+    equal(t, await run.file('f'), made.content, `${maxLength} at a time`)
     t.equal(run.sent, made.content.length, 'no byte was sent twice')
     t.same(run.warnings, [])
   }

@@ -119,13 +119,13 @@ t.test('a storage with a window passes a file to its reader, no further ahead th
   const storage = new OneReaderStorage()
   const { peer, torrent } = await served(t, storage, { memory: 16 * PIECE_LENGTH })
   const chunks: Uint8Array[] = []
-  let most = 0
+  let maximum = 0
   for await (const chunk of torrent.files[0]!.stream()) {
     chunks.push(chunk)
-    most = Math.max(most, storage.writes.size)
+    maximum = Math.max(maximum, storage.writes.size)
   }
   t.ok(Buffer.concat(chunks).equals(made.content))
-  t.ok(most <= 7, `${most} pieces were held`)
+  t.ok(maximum <= 7, `${maximum} pieces were held`)
   const [wire] = peer.wires
   t.same(wire!.messagesOf('have'), [], 'no piece is announced to the peer')
   await torrent.close()

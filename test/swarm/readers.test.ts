@@ -109,13 +109,13 @@ t.test('readers that come and go at random get every byte, and none is stuck', a
   const read = async () => {
     for (let turn = 0; turn < 6; turn++) {
       const start = Math.floor(random() * film.length)
-      const most = Math.floor(random() * 60 * PIECE_LENGTH)
+      const maxLength = Math.floor(random() * 60 * PIECE_LENGTH)
       let at = start
       for await (const chunk of film.stream({ start })) {
         if (!made.content.subarray(at, at + chunk.length).equals(chunk))
           throw new Error(`wrong at ${at}, seed ${seed}`)
         at += chunk.length
-        if (at - start >= most) break
+        if (at - start >= maxLength) break
       }
     }
   }

@@ -87,18 +87,18 @@ t.test('rate limits hold within 5 % over ten seconds, and are shared evenly', as
  */
 async function finish(swarm: SimulatedSwarm, { torrent }: Member, peers: ReadonlySet<Peer>) {
   const { pieceCount, pieceLength } = swarm.made.metainfo
-  let most = 0
+  let maximum = 0
   while (!torrent.complete) {
     await swarm.clock.run({ for: 25 })
     for (let index = 0; index < pieceCount; index++) {
       if (torrent.verified.has(index)) continue
       for (let block = 0; block < pieceLength / BLOCK_LENGTH; block++) {
         const asked = [...peers].filter(peer => peer.requester.findRequestTime(index, block) !== undefined)
-        most = Math.max(most, asked.length)
+        maximum = Math.max(maximum, asked.length)
       }
     }
   }
-  return most
+  return maximum
 }
 
 t.test('a peer that becomes silent with the last blocks, or is slow, costs a few seconds', async t => {
@@ -114,20 +114,20 @@ t.test('a peer that becomes silent with the last blocks, or is slow, costs a few
     // it has pending requests, and hardly any other block is missing
     await swarm.clock.run({ until: () => leecher.torrent.verified.count >= 118 })
     if (last === 'silent') swarm.network.partition(odd.host, leecher.host)
-    const most = await finish(swarm, leecher, peers)
+    const maximum = await finish(swarm, leecher, peers)
     t.ok(leecher.storage.holds(swarm.made.content))
     const wasted = leecher.torrent.progress.wasted / swarm.length
     const took = leecher.doneAt - leecher.startedAt
     t.comment(
-      `SEED=${RANDOM_SEED}, ${last}: ${took.toFixed(0)} ms, ${most} asked, wasted ${wasted.toFixed(4)}`,
+      `SEED=${RANDOM_SEED}, ${last}: ${took.toFixed(0)} ms, ${maximum} asked, wasted ${wasted.toFixed(4)}`,
     )
     t.ok(wasted <= 0.01, `SEED=${RANDOM_SEED}, ${last}: wasted ${wasted}`)
-    t.ok(most <= 2, `SEED=${RANDOM_SEED}, ${last}: ${most} were asked for one block at once`)
+    t.ok(maximum <= 2, `SEED=${RANDOM_SEED}, ${last}: ${maximum} were asked for one block at once`)
     await closed(t, swarm)
-    return { took, most }
+    return { took, maximum }
   }
   const [calm, silent, slow] = [await run('calm'), await run('silent'), await run('slow')]
-  t.equal(silent.most, 2, 'another was asked for what it owed')
+  t.equal(silent.maximum, 2, 'another was asked for what it owed')
   t.ok(silent.took - calm.took <= 5000, `SEED=${RANDOM_SEED}: silent, ${silent.took - calm.took} ms longer`)
   // three quarters of the rate of the link are left
   const ideal = (4 / (3 + 1 / 32)) * calm.took

@@ -71,7 +71,7 @@ t.test('with a slow reader no more than the memory is held, and nothing more is 
   const torrent = makeTorrent({ files: [{ path: 'a', length: 40 * 32768 }], pieceLength: 32768 })
   const memory = 5 * 32768
   const { reader, torrent: source, peers } = await streamed(t, [{}, {}], { memory }, torrent)
-  let most = 0
+  let maximum = 0
   const iterator = reader[Symbol.asyncIterator]()
   let bytes = 0
   for (;;) {
@@ -80,7 +80,7 @@ t.test('with a slow reader no more than the memory is held, and nothing more is 
     bytes += value.length
     for (let turns = 0; turns < 10; turns++) {
       await settle()
-      most = Math.max(most, source.progress.buffered)
+      maximum = Math.max(maximum, source.progress.buffered)
     }
     const pieces = new Set(peers.flatMap(({ requests }) => requests.map(({ index }) => index)))
     // the reader has further chunks: those that were pushed and the one that is being read
@@ -90,7 +90,7 @@ t.test('with a slow reader no more than the memory is held, and nothing more is 
     )
   }
   t.equal(bytes, torrent.content.length)
-  t.ok(most <= memory && most >= memory / 2, `${most} of ${memory}`)
+  t.ok(maximum <= memory && maximum >= memory / 2, `${maximum} of ${memory}`)
 })
 
 t.test('a reader that pauses longer than the time limit is not a stall, even at the end', async t => {

@@ -322,7 +322,7 @@ t.test('while we have nothing, requests get no data, and the download continues'
 
 t.test('no more requests are in flight than the peer accepts', async t => {
   let pending = 0
-  let most = 0
+  let maximum = 0
   const { torrent, file } = await against(t, {
     sendGreeting: wire => {
       wire.sendHandshake({ reserved: Uint8Array.from([0, 0, 0, 0, 0, 0x10, 0, 0]) })
@@ -330,7 +330,7 @@ t.test('no more requests are in flight than the peer accepts', async t => {
       wire.send(bits(0xff, 0xe0))
     },
     request: (block, wire) => {
-      most = Math.max(most, ++pending)
+      maximum = Math.max(maximum, ++pending)
       setImmediate(() => {
         pending--
         wire.sendBlock(block)
@@ -339,7 +339,7 @@ t.test('no more requests are in flight than the peer accepts', async t => {
   })
   await torrent.done
   t.same(await file('odd.bin'), made.content)
-  t.ok(most >= 2 && most <= 3, String(most))
+  t.ok(maximum >= 2 && maximum <= 3, String(maximum))
 })
 
 t.test('an invalid extended handshake is ignored', async t => {

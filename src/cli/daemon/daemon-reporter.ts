@@ -44,7 +44,7 @@ export class DaemonReporter {
     this.#write('reloaded', {}, 'reloaded')
   }
 
-  /** Something failed, and the daemon goes on. */
+  /** Something failed, and the daemon continues. */
   reportWarning(code: string, message: string, torrent?: SessionTorrent): void {
     if (this.#options.quiet) return
     const fields = torrent ? { id: torrent.id, name: torrent.name, infoHash: torrent.infoHash } : {}

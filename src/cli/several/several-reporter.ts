@@ -37,7 +37,7 @@ export interface SeveralReporter {
   /** The run failed, and not only one of its sources. It is the last event. */
   reportError(code: string, message: string, exit: number): void
   reportTotals(totals: SeveralTotals): void
-  /** A signal ends the run. @param advice says how to go on */
+  /** A signal ends the run. @param advice says how to continue */
   reportInterruption(advice: string): void
   /** The end of the run. It is the last event. */
   reportEnd(totals: SeveralTotals, exit: number): void

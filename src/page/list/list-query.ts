@@ -64,7 +64,7 @@ export function queryRows(
   return rows.sort((one, other) => (one.value - other.value) * direction || one.place - other.place)
 }
 
-/** A row with what it is sorted by, and its place in the order of names. */
+/** A row with its sort key, and its position in the order of names. */
 interface SortedRow extends TorrentRow {
   readonly value: number
   readonly place: number

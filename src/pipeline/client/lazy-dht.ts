@@ -16,7 +16,7 @@ export interface LazyDhtOptions {
 }
 
 export interface LazyDhtEvents {
-  /** A failure. The DHT goes on. */
+  /** A failure. The DHT continues. */
   warning: [error: TsdlError]
 }
 

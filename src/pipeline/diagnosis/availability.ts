@@ -9,15 +9,15 @@ export function computeAvailability(
   verified: Bitfield,
   countCopies: (index: number) => number,
 ): number {
-  let least = Number.POSITIVE_INFINITY
+  let minimum = Number.POSITIVE_INFINITY
   let rarest = 0
   for (const index of wanted) {
     const copies = countCopies(index) + (verified.has(index) ? 1 : 0)
-    if (copies < least) {
-      least = copies
+    if (copies < minimum) {
+      minimum = copies
       rarest = 0
     }
-    if (copies === least) rarest++
+    if (copies === minimum) rarest++
   }
-  return wanted.count === 0 ? 0 : least + 1 - rarest / wanted.count
+  return wanted.count === 0 ? 0 : minimum + 1 - rarest / wanted.count
 }

@@ -102,13 +102,13 @@ export class Cursors extends EventEmitter<CursorsEvents> {
 
   /** Returns the distance of a piece from the nearest reader that needs it soon, in pieces, or -1. */
   distanceTo(index: number): number {
-    let least = -1
+    let minimum = -1
     for (const { at, end } of this.#cursors) {
       const distance = index - at
       if (distance < 0 || index >= end || distance >= this.ahead) continue
-      if (least < 0 || distance < least) least = distance
+      if (minimum < 0 || distance < minimum) minimum = distance
     }
-    return least
+    return minimum
   }
 
   /**

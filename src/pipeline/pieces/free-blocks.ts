@@ -31,7 +31,7 @@ export class FreeBlocks {
 
   /**
    * Takes free blocks, except those of pieces that readers need before this peer sends them.
-   * @param lead the pieces that readers go on before it sends a block
+   * @param lead the pieces by which readers advance before it sends a block
    * @param exclusive true to take only from pieces that are for this peer alone
    */
   take({ fetcher, room, now, taken }: BlockTaker, lead: number, exclusive: boolean): void {

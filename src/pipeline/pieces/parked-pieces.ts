@@ -3,7 +3,7 @@ import type { PieceBuffers } from './piece-buffers.ts'
 
 /**
  * Unfinished pieces that no reader needs soon. They keep the blocks that have arrived, late answers are still written into them,
- * and a reader that comes back goes on with them. The oldest is closed when its memory is needed.
+ * and a reader that comes back continues with them. The oldest is closed when its memory is needed.
  */
 export class ParkedPieces {
   readonly #pieces = new Map<number, PieceBuffer>()

@@ -19,7 +19,7 @@ export class ReaderShares {
     this.#deadlines = deadlines
   }
 
-  /** The pieces that readers go on before this peer sends a block, if other peers send it sooner. */
+  /** The pieces by which readers advance before this peer sends a block, if other peers send it sooner. */
   leadOf(fetcher: Fetcher, now: number): number {
     return this.#deadlines.leadOf(this.group.excessWaitOf(fetcher, now))
   }

@@ -27,7 +27,7 @@ export interface Destination {
 
 /** Options of `fanOut`. */
 export interface FanOutOptions {
-  /** True to destroy all sinks when one fails. @default false: the others go on */
+  /** True to destroy all sinks when one fails. @default false: the others continue */
   readonly together?: boolean
   /**
    * True if the source lends its chunks. Each is released when every sink has taken it, or when all are destroyed; then

@@ -189,16 +189,20 @@ export class ConnectionSlots<Peer extends SlotPeer> {
   }
 
   #leastUseful(now: number, fits: (peer: Peer, slot: ConnectionSlot) => boolean): Peer | undefined {
-    let least: { peer: Peer; wanted: number; usefulAt: number } | undefined
+    let leastUseful: { peer: Peer; wanted: number; usefulAt: number } | undefined
     for (const [peer, slot] of this.#slots) {
       if (!fits(peer, slot) || !isIdle(peer, slot, now)) continue
       const wanted = Number(peer.requester.amInterested) + Number(peer.peerInterested)
       const { usefulAt } = slot
-      if (!least || wanted < least.wanted || (wanted === least.wanted && usefulAt < least.usefulAt)) {
-        least = { peer, wanted, usefulAt }
+      if (
+        !leastUseful ||
+        wanted < leastUseful.wanted ||
+        (wanted === leastUseful.wanted && usefulAt < leastUseful.usefulAt)
+      ) {
+        leastUseful = { peer, wanted, usefulAt }
       }
     }
-    return least?.peer
+    return leastUseful?.peer
   }
 }
 

@@ -21,9 +21,9 @@ export class ExternalAddress {
     if (this.#votes.size > MAX_VOTERS) this.#votes.delete(this.#votes.keys().next().value!)
     let agreeing = 0
     let others = 0
-    for (const said of this.#votes.values()) {
-      if (said === ip) agreeing++
-      else if (said.includes(':') === v6) others++
+    for (const address of this.#votes.values()) {
+      if (address === ip) agreeing++
+      else if (address.includes(':') === v6) others++
     }
     return agreeing >= QUORUM_REPORTS && agreeing > others ? ip : undefined
   }

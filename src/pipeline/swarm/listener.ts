@@ -133,7 +133,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
     this.#marks.delete(torrentMark(infoHash).toString('hex'))
   }
 
-  /** Closes the port. Connections that were routed go on. */
+  /** Closes the port. Routed connections continue. */
   close(): void {
     this.#server?.close()
     this.#server = this.#port = undefined
@@ -149,7 +149,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
       server.once('error', reject)
       server.listen({ port, host, ipv6Only: this.#options.family === 6 }, () => {
         server.off('error', reject)
-        // Mostly no file descriptor is left. Accepted connections go on.
+        // Mostly no file descriptor is left. Accepted connections continue.
         server.on('error', error => this.#warn(messageOf(error)))
         this.#server = server
         const address = server.address()

@@ -73,7 +73,7 @@ function explainMissing(
   return reports.length > 0 ? summarize(reports, 'gave it') : explainNoPeers(sources)
 }
 
-/** Describes each peer of a torrent: what it does, or why it is not connected. */
+/** Describes each peer of a torrent: its state, or why it is not connected. */
 export function* reportPeers({
   content,
   lacksLayers,

@@ -128,7 +128,7 @@ export class TorrentContent extends Emitter<TorrentContentEvents> implements Ann
     webSeeds.start()
   }
 
-  /** Completes the files once every wanted piece is stored, and tells trackers and peers, unless pieces turn out to be lost. */
+  /** Completes the files once every wanted piece is stored, and notifies trackers and peers, unless pieces turn out to be lost. */
   async finish(): Promise<void> {
     const { pieces } = this
     const isConfirmed = await pieces.confirmAll()

@@ -50,7 +50,7 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly allowLocal?: boolean
   /** Accepts connections for this torrent. It may be shared with others. @default none: peers are only dialled */
   readonly listener?: Listener
-  /** True to go on sharing when the torrent is complete at its start. @default false */
+  /** True to continue sharing when the torrent is complete at its start. @default false */
   readonly share?: boolean
   /** True to show each peer one piece at a time (BEP 16): for a seed that is the only one. @default false */
   readonly superSeed?: boolean

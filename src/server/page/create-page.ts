@@ -29,7 +29,7 @@ export interface PageOptions {
   readonly servesFiles?: boolean | 'verified'
   /** The directory with the built files of the page. @default that of the package */
   readonly directory?: string
-  /** Called with failures of work that goes on after its answer, and with our own faults. */
+  /** Called with failures of work that continues after its answer, and with our own faults. */
   readonly onWarning?: (error: unknown) => void
   readonly clock?: Clock
 }

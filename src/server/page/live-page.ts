@@ -37,7 +37,7 @@ export interface LivePageContext {
   readonly clock: Clock
   /** Milliseconds since 1970. */
   readonly now: () => number
-  /** Reports failures of work that goes on after its answer, and our own faults. */
+  /** Reports failures of work that continues after its answer, and our own faults. */
   readonly warn: (error: unknown) => void
 }
 

@@ -13,7 +13,7 @@ const MAX_TORRENTS = 100_000
 export interface ActionContext {
   readonly session: Session
   readonly previews: Previews
-  /** Reports a failure of work that goes on after the answer. */
+  /** Reports a failure of work that continues after the answer. */
   readonly warn: (error: unknown) => void
 }
 

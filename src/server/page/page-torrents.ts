@@ -8,7 +8,7 @@ export interface PageTorrent {
   /** In lower-case hex. */
   readonly infoHash: string
   readonly name: string
-  /** The torrent in the client, while it is there. */
+  /** The torrent in the client, if it has one. */
   readonly torrent: Torrent | undefined
   /** Its state in the session, if there is a session. */
   readonly stored: SessionTorrent | undefined

@@ -18,7 +18,7 @@ export interface QbittorrentContext {
   readonly freeSpaceAt: (path: string) => Promise<FreeSpace>
   /** The totals of the session when the program started. */
   readonly totalsBefore: SessionTotals
-  /** Reports a failure of work that goes on after the answer. */
+  /** Reports a failure of work that continues after the answer. */
   readonly warn: (error: unknown) => void
 }
 

@@ -10,7 +10,7 @@ import { refuseReport } from './refuse-report.ts'
 /** Milliseconds between comments that keep a connection open, and between events of the totals. */
 const HEARTBEAT_MS = 15_000
 /**
- * Maximum bytes that a client has not received. Beyond it the client is disconnected, and can go on from its last
+ * Maximum bytes that a client has not received. Beyond it the client is disconnected, and can continue from its last
  * event.
  */
 const MAX_UNSENT_BYTES = 1 << 20

@@ -43,7 +43,7 @@ export interface RpcContext {
   readonly totalsBefore: SessionTotals
   /** Milliseconds since 1970. */
   readonly now: () => number
-  /** Reports a failure of work that goes on after the reply. */
+  /** Reports a failure of work that continues after the reply. */
   readonly warn: (error: unknown) => void
 }
 

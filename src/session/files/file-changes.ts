@@ -215,7 +215,7 @@ async function removeEmptyDirectories(
     await fs.rmdir(directory).catch(() => {})
 }
 
-/** True if there is anything at a path. Rejects with a system error for a path that cannot be looked at. */
+/** True if there is anything at a path. Rejects with a system error for a path that cannot be read. */
 async function exists(fs: EditableFileSystem, path: string): Promise<boolean> {
   try {
     await fs.lstat(path)

@@ -21,7 +21,7 @@ const ALL_NORMAL: PriorityRecord = { off: '', low: '', high: '' }
 export class FilePriorities {
   readonly #levels: Uint8Array
 
-  /** @param fileCount number of files @param record what it says of other indices is left out */
+  /** @param fileCount number of files @param record its other indices are ignored */
   constructor(fileCount: number, record: PriorityRecord = ALL_NORMAL) {
     this.#levels = new Uint8Array(fileCount).fill(NORMAL_LEVEL)
     for (const priority of ['off', 'low', 'high'] as const)

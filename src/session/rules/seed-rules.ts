@@ -39,7 +39,7 @@ export function seedLimit(own: OwnRule, session: SessionRule): number | undefine
 }
 
 /**
- * Returns the rule that ends sharing, or undefined while it goes on.
+ * Returns the rule that ends sharing, or undefined while it continues.
  *
  * Inputs: how much was shared, and the limits that hold.
  */

@@ -65,7 +65,7 @@ export async function replaceFile(fs: FileSystem, path: string, bytes: Uint8Arra
   }
 }
 
-/** Removes a file, if it is there, and resolves when that is on the device. Rejects with a StorageError. */
+/** Removes a file, if it exists, and resolves when the removal is on the device. Rejects with a StorageError. */
 export async function removeFile(fs: FileSystem, path: string): Promise<void> {
   try {
     await fs.unlink(path)

@@ -135,7 +135,7 @@ export class TorrentRunner {
     }
   }
 
-  /** Runs `work` in its turn, if the run goes on until then. A failure of `work` stops the torrent. */
+  /** Runs `work` in its turn, if the run has not ended until then. A failure of `work` stops the torrent. */
   #during(run: TorrentRun, work: () => Promise<void>): void {
     void this.#lane.add(async () => {
       if (this.run === run) await work().catch(error => this.fail(error))

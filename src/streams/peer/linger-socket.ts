@@ -6,7 +6,7 @@ const LINGER_MS = 2_000
 
 /**
  * Ends a connection once what was written is sent. Bytes of the peer are discarded until it ends its side: to close with
- * unread bytes resets the connection, and then the peer loses what it has not read.
+ * unread bytes resets the connection, and then the peer loses the bytes that it has not read.
  * @param clock times the wait for the peer
  */
 export function lingerSocket(socket: net.Socket, clock: Clock): void {

@@ -25,7 +25,7 @@ const OUTPUT_WEIGHT = 16
  * peer says that it is interested or not: in order with the pieces that it has, as both decide about unchoking. Emits
  * `bitfield` when the peer has said which pieces it has.
  *
- * in            Incoming, from the peer's Framer or Dispatcher; `place` tells the Framer where blocks belong
+ * in            Incoming, from the peer's Framer or Dispatcher; `place` gives the Framer the places of blocks
  * out           Block: the last that arrived of a piece, and one whenever another 64 of a piece have arrived, or each one
  *               if the piece passes each block
  * backpressure  requests nothing that its source does not admit, so the admitted pieces bound its output; takes no message

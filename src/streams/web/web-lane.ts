@@ -108,11 +108,11 @@ export class WebLane extends Emitter<WebLaneEvents> {
       const { status, headers, body } = await this.#follow(part, url, control.signal)
       const verdict = judgeReply({ status, headers }, { length, ...range })
       if (verdict.kind !== 'body') {
-        const said = range || status !== 503 ? undefined : await secondsIn(body)
+        const bodySeconds = range || status !== 503 ? undefined : await secondsIn(body)
         control.abort()
         body.destroy()
         if (verdict.kind === 'unusable') throw this.#makeFault(part, verdict.why)
-        const after = said ?? verdict.after
+        const after = bodySeconds ?? verdict.after
         throw new WebFault('ERR_CONNECTION', verdict.why, after === undefined ? {} : { after })
       }
       const answer = new WebBody(body, verdict.from, verdict.to, control)

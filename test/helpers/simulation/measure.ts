@@ -5,16 +5,16 @@ const MEASURED_SECONDS = 4
 
 /** Returns the least CPU milliseconds of a virtual second, and the least by which `count` grew in one. */
 export async function measureSeconds(swarm: SimulatedSwarm, count: () => number) {
-  const least = { cpu: Number.POSITIVE_INFINITY, count: Number.POSITIVE_INFINITY }
+  const minimum = { cpu: Number.POSITIVE_INFINITY, count: Number.POSITIVE_INFINITY }
   for (let second = 0; second < MEASURED_SECONDS; second++) {
     const countBefore = count()
     const before = process.cpuUsage()
     await swarm.clock.run({ for: 1000 })
     const { user, system } = process.cpuUsage(before)
-    least.cpu = Math.min(least.cpu, (user + system) / 1000)
-    least.count = Math.min(least.count, count() - countBefore)
+    minimum.cpu = Math.min(minimum.cpu, (user + system) / 1000)
+    minimum.count = Math.min(minimum.count, count() - countBefore)
   }
-  return least
+  return minimum
 }
 
 /** Writes the same bytes to a socket repeatedly, as fast as they are read. */

@@ -178,9 +178,9 @@ t.test('a peer that gets a block of a piece has its leaves later, where others a
   t.equal(await find(16, 17), undefined, 'a block of another piece')
   const before = bytesRead
   t.ok(await find(16, 16), 'without a debt at once')
-  const owed = find(17, 17)
+  const leaves = find(17, 17)
   await clock.advance(200)
   t.equal(bytesRead, before + pieceLength)
   await clock.advance(100)
-  t.equal((await owed)?.length, 512 * 32)
+  t.equal((await leaves)?.length, 512 * 32)
 })

@@ -125,13 +125,13 @@ t.test(
         await clock.advance(random() * 300)
         seen.push([clock.now(), limit.granted])
       }
-      const most = (rate * burst) / 1000 + 64 * KIB_BYTES
+      const maximum = (rate * burst) / 1000 + 64 * KIB_BYTES
       for (const [from, before] of seen) {
         for (const [to, after] of seen) {
           if (to < from) continue
           const fair = ((to - from) * rate) / 1000
           // timers have a resolution of a millisecond, so a grant may be late by one
-          if (after - before > fair + most || after - before < fair - 64 * KIB_BYTES - (rate * 2) / 1000) {
+          if (after - before > fair + maximum || after - before < fair - 64 * KIB_BYTES - (rate * 2) / 1000) {
             t.fail(`${after - before} bytes in ${to - from} ms at ${rate} a second, seed ${seed}`)
           }
         }

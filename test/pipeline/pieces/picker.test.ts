@@ -56,8 +56,8 @@ class Model {
   /** Returns all pieces that are valid picks. */
   rarest(bits: Bitfield): number[] {
     const theirs = this.urgent(this.candidates.filter(index => bits.has(index)))
-    const least = Math.min(...theirs.map(index => this.count(index)))
-    return theirs.filter(index => this.count(index) === least)
+    const minimum = Math.min(...theirs.map(index => this.count(index)))
+    return theirs.filter(index => this.count(index) === minimum)
   }
 
   inOrder(bits: Bitfield): number {
@@ -324,7 +324,7 @@ t.test('with a hundred thousand pieces, adding a seed is free and a pick examine
   const counting = new Proxy(seed, {
     get(target, key) {
       if (key === 'has') return (index: number) => ++looked && target.has(index)
-      if (key === Symbol.iterator) throw new Error('all pieces of a seed were looked at')
+      if (key === Symbol.iterator) throw new Error('all pieces of a seed were examined')
       return Reflect.get(target, key, target)
     },
   })

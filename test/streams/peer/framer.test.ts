@@ -128,9 +128,9 @@ for (const length of [0x7fffffff, 0xffffffff, (1 << 20) + 1]) {
     async t => {
       const { allocUnsafe, allocUnsafeSlow, alloc } = Buffer
       t.teardown(() => Object.assign(Buffer, { allocUnsafe, allocUnsafeSlow, alloc }))
-      let most = 0
+      let maximum = 0
       const watch = (make: (size: number) => Buffer) => (size: number) => {
-        most = Math.max(most, size)
+        maximum = Math.max(maximum, size)
         return make(Math.min(size, 1 << 20))
       }
       Object.assign(Buffer, {
@@ -144,7 +144,7 @@ for (const length of [0x7fffffff, 0xffffffff, (1 << 20) + 1]) {
         framer.write(Buffer.concat([u32(length), Buffer.from([id])])) // without an end: it must not wait for more bytes
         t.match(await failure, tooLong, `id ${id}`)
       }
-      t.ok(most < 1 << 20, `${most} bytes at once`)
+      t.ok(maximum < 1 << 20, `${maximum} bytes at once`)
     },
   )
 }

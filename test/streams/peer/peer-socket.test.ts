@@ -245,7 +245,7 @@ t.test('lent chunks stay unchanged until they are released, however slow the rea
   const bytes = noise(8 * MiB, 4)
   remote.write(bytes)
   let at = 0
-  let most = 0
+  let maximum = 0
   let out = 0
   const slow = new Writable<Uint8Array>({ highWaterMark: 1 << 30, byteLength: chunk => chunk.length })
   slow._write = (chunk, done) => {
@@ -261,7 +261,7 @@ t.test('lent chunks stay unchanged until they are released, however slow the rea
   }
   const { write } = slow
   slow.write = chunk => {
-    most = Math.max(most, ++out)
+    maximum = Math.max(maximum, ++out)
     return write.call(slow, chunk)
   }
   const all = new Promise<void>(resolve => {
@@ -276,7 +276,7 @@ t.test('lent chunks stay unchanged until they are released, however slow the rea
   socket.pipe(slow, () => {})
   await all
   t.equal(at, bytes.length)
-  t.equal(most, 2, 'two are out at most')
+  t.equal(maximum, 2, 'two are out at most')
 })
 
 t.test('a chunk that is released before an older one does not let the older one be overwritten', async t => {
@@ -393,14 +393,14 @@ t.test('a fast peer gets no more than 2 MiB and a buffer of each turn of the eve
   const total = 64 * MiB
   for (let at = 0; at < 64; at++) remote.write(noise(MiB, 1))
   let read = 0
-  let most = 0
+  let maximum = 0
   let inTurn = 0
   let isTurn = false
   await new Promise<void>(resolve => {
     socket.on('data', chunk => {
       read += chunk.length
       inTurn += chunk.length
-      most = Math.max(most, inTurn)
+      maximum = Math.max(maximum, inTurn)
       if (!isTurn) {
         isTurn = true
         setImmediate(() => {
@@ -412,7 +412,7 @@ t.test('a fast peer gets no more than 2 MiB and a buffer of each turn of the eve
       if (read === total) resolve()
     })
   })
-  t.ok(most < 3 * MiB, `${most} bytes`)
+  t.ok(maximum < 3 * MiB, `${maximum} bytes`)
 })
 
 t.test('without lending every chunk is memory of its own', async t => {

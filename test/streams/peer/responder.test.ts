@@ -263,11 +263,11 @@ t.test('while nothing is taken, at most two runs are read, however many requests
 
 t.test('as many requests wait as the queue holds, and the rest is rejected', async t => {
   for (const queue of [undefined, 7]) {
-    const most = queue ?? 500
+    const maximum = queue ?? 500
     const all = setup({ gated: true, ...(queue === undefined ? {} : { maxQueued: queue }) })
     await all.receive(request(0, 0))
-    await all.receive(...Array.from({ length: most + 3 }, () => request(1, 0)))
-    t.equal(all.responder.waiting, most)
+    await all.receive(...Array.from({ length: maximum + 3 }, () => request(1, 0)))
+    t.equal(all.responder.waiting, maximum)
     t.same(all.sentMessages(), [reject(1, 0), reject(1, 0), reject(1, 0)])
     t.same(all.errors, [])
   }

@@ -48,7 +48,7 @@ t.test('a spill file is a queue without a name, and no longer than the bytes tha
     const content = noise(6 * SLOT_BYTES, 3)
     let written = 0
     let read = 0
-    let most = 0
+    let maximum = 0
     while (read < content.length) {
       if (random() < 0.55 && written < content.length) {
         const end = Math.min(content.length, written + 1 + Math.floor(random() * SLOT_BYTES))
@@ -60,10 +60,10 @@ t.test('a spill file is a queue without a name, and no longer than the bytes tha
           t.fail(`${name}: wrong at ${read}, SEED=${RANDOM_SEED}`)
         read += bytes.length
       }
-      most = Math.max(most, written - read)
+      maximum = Math.max(maximum, written - read)
       t.equal(file.length, written - read)
-      if (file.size > most + 2 * SLOT_BYTES)
-        t.fail(`${file.size} bytes for ${most} that waited, SEED=${RANDOM_SEED}`)
+      if (file.size > maximum + 2 * SLOT_BYTES)
+        t.fail(`${file.size} bytes for ${maximum} that waited, SEED=${RANDOM_SEED}`)
       t.same(await list(), [], name)
     }
     t.equal(file.size, 0, 'cut to nothing when all was read')

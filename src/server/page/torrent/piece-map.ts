@@ -92,16 +92,16 @@ export class PieceMap {
     const share = Math.ceil(this.#cellCount / COPY_ROUNDS)
     const first = all ? 0 : share * (this.#round++ % COPY_ROUNDS)
     for (let cell = first; cell < Math.min(this.#cellCount, all ? this.#cellCount : first + share); cell++) {
-      let least = 0xffff
+      let minimum = 0xffff
       let rare = 0
       for (let index = cell * this.#cellSize; index < this.#endOf(cell); index++) {
         const count = pieces.countCopies(index)
-        if (count < least) rare = 0
-        least = Math.min(least, count)
-        if (count === least) rare++
+        if (count < minimum) rare = 0
+        minimum = Math.min(minimum, count)
+        if (count === minimum) rare++
       }
-      if (this.#copies[cell] !== least) this.#changed.add(cell)
-      this.#copies[cell] = least
+      if (this.#copies[cell] !== minimum) this.#changed.add(cell)
+      this.#copies[cell] = minimum
       this.#rare[cell] = rare
     }
   }
@@ -130,12 +130,12 @@ export class PieceMap {
 
   /** The number of whole copies among the connected peers, and as a fraction the part of the next one. */
   #findAvailability(seeds: number): number {
-    let least = 0xffff
-    for (const count of this.#copies) least = Math.min(least, count)
+    let minimum = 0xffff
+    for (const count of this.#copies) minimum = Math.min(minimum, count)
     let rare = 0
-    for (const [cell, count] of this.#copies.entries()) if (count === least) rare += this.#rare[cell]!
+    for (const [cell, count] of this.#copies.entries()) if (count === minimum) rare += this.#rare[cell]!
     const part = this.#pieceCount === 0 ? 0 : 1 - rare / this.#pieceCount
-    return this.#pieceCount === 0 ? 0 : Math.floor((seeds + least + part) * 100) / 100
+    return this.#pieceCount === 0 ? 0 : Math.floor((seeds + minimum + part) * 100) / 100
   }
 
   #endOf(cell: number): number {

@@ -16,7 +16,7 @@ export class WallTimes {
     this.#now = now
   }
 
-  /** Returns the date of something that is so many milliseconds away; undefined for undefined. @param key what it is the date of */
+  /** Returns the date of an event that is `ms` milliseconds away; undefined for undefined. @param key identifies the event */
   dateIn(key: string, ms: number | undefined): number | undefined {
     if (ms === undefined) return undefined
     const date = Math.round(this.#now() + ms)
