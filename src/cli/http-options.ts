@@ -9,7 +9,7 @@ export interface HttpOptions {
   readonly maxReaders?: number
   /** The maximum number of HTTP connections. @default 1280 */
   readonly maxClients?: number
-  /** The maximum number of HTTP connections per address. @default 32, from loopback 128 */
+  /** The maximum number of HTTP connections per address. @default 32, from loopback 1,024 */
   readonly maxClientsPerAddress?: number
 }
 
