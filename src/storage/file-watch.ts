@@ -1,6 +1,8 @@
 /** Detects that another program changes files that we write or have verified. */
 import type { FileState } from '../ports/file-system.ts'
+import { BurstPace } from './burst-pace.ts'
 import { FileStates } from './file-states.ts'
+import { NoticedFiles } from './noticed-files.ts'
 
 /** The files that are watched: their owner. */
 export interface WatchedFiles {
@@ -43,13 +45,6 @@ export interface FileChanges {
   readonly error?: Error
 }
 
-/** Minimum time between the ends of two bursts, milliseconds, so that fast writes cost few stats. */
-const BURST_MS = 5
-/** The same while writes follow each other at once, when the time between two bursts is too short to see changes in it. */
-const MAX_BURST_MS = 80
-/** The longest time between the end of a burst and the next write that follows at once, milliseconds. */
-const CLOSE_GAP_MS = 2.5
-
 /**
  * Remembers the state of each file after our last write, or when we began to verify it. Compares it before our next write
  * and on request. A comparison costs one stat by path.
@@ -65,13 +60,8 @@ export class FileWatch {
   // Made when needed, as most torrents are idle.
   #bursts: Map<number, Burst> | undefined
   /** Files in which our writes found a change. Cleared by `remember`. */
-  #noticed: Set<number> | undefined
-  /** Changed files that `takeNoticed` has not returned yet. */
-  #news: Set<number> | undefined
-  /** Time of the end of the last burst. */
-  #endedAt = Number.NEGATIVE_INFINITY
-  /** Minimum time between the ends of two bursts now, milliseconds. */
-  #burstMs = BURST_MS
+  readonly #noticed = new NoticedFiles()
+  readonly #pace = new BurstPace()
 
   /** @param now milliseconds, monotonic */
   constructor(files: WatchedFiles, now: () => number = performanceNow) {
@@ -144,7 +134,7 @@ export class FileWatch {
     const found = await this.#files.findStates(indexes)
     for (const [at, index] of indexes.entries()) {
       const changed = this.known.has(index) && !this.known.equals(index, found, at)
-      if (this.#bursts?.has(index) || this.#noticed?.has(index)) found.clear(at)
+      if (this.#bursts?.has(index) || this.#noticed.has(index)) found.clear(at)
       else if (changed) {
         found.clear(at)
         this.#files.evict(index)
@@ -157,8 +147,7 @@ export class FileWatch {
   async remember(indexes: readonly number[]): Promise<FileStates> {
     const found = await this.#files.findStates(indexes)
     for (const [at, index] of indexes.entries()) {
-      this.#noticed?.delete(index)
-      this.#news?.delete(index)
+      this.#noticed.delete(index)
       this.#set(index, found, at)
     }
     return found
@@ -166,9 +155,7 @@ export class FileWatch {
 
   /** Returns the files in which our writes have found a change, each once. */
   takeNoticed(): number[] {
-    const noticed = [...(this.#news ?? [])]
-    this.#news = undefined
-    return noticed
+    return this.#noticed.take()
   }
 
   /**
@@ -177,7 +164,7 @@ export class FileWatch {
    */
   async areUnchanged(indexes: readonly number[]): Promise<boolean> {
     for (const index of indexes) {
-      if (this.#bursts?.has(index) || this.#noticed?.has(index)) return false
+      if (this.#bursts?.has(index) || this.#noticed.has(index)) return false
       if (!this.known.has(index)) continue
       const found = await this.#files.findStateAtPath(index)
       if (!found || !this.known.matches(index, found)) return false
@@ -192,7 +179,7 @@ export class FileWatch {
   async findChanged(indexes: readonly number[]): Promise<number[]> {
     await this.#settle(indexes)
     await this.#files.forgetDirectories()
-    const changed = new Set(indexes.filter(index => this.#noticed?.has(index)))
+    const changed = new Set(indexes.filter(index => this.#noticed.has(index)))
     const watched = indexes.filter(index => this.known.has(index))
     const before = this.known.pick(watched)
     const found = await this.#files.findStates(watched)
@@ -229,8 +216,7 @@ export class FileWatch {
 
   #begin(index: number, compared: Promise<void>): Burst {
     const burst = { running: 0, writes: 0, compared, due: false, timer: undefined, ending: undefined }
-    const isClose = this.#now() - this.#endedAt < CLOSE_GAP_MS
-    this.#burstMs = isClose ? Math.min(2 * this.#burstMs, MAX_BURST_MS) : BURST_MS
+    this.#pace.noteBegin(this.#now())
     this.#bursts ??= new Map()
     this.#bursts.set(index, burst)
     return burst
@@ -238,7 +224,7 @@ export class FileWatch {
 
   /** Ends a burst after a write, now or soon. */
   async #leave(index: number, burst: Burst): Promise<void> {
-    if (burst.due || this.#now() - this.#endedAt >= this.#burstMs) await this.#end(index, burst)
+    if (burst.due || this.#pace.mayEnd(this.#now())) await this.#end(index, burst)
     else burst.timer ??= this.#endLater(index, burst)
   }
 
@@ -254,7 +240,7 @@ export class FileWatch {
     return setTimeout(() => {
       burst.due = true
       void this.#end(index, burst)
-    }, this.#burstMs).unref()
+    }, this.#pace.delayMs).unref()
   }
 
   /** Ends a burst without running writes, and remembers the state after it. */
@@ -268,7 +254,7 @@ export class FileWatch {
 
   async #remember(index: number, burst: Burst): Promise<void> {
     const { writes } = burst
-    this.#endedAt = this.#now()
+    this.#pace.noteEnd(this.#now())
     const found = await this.#files.findStates([index])
     if (burst.writes !== writes || this.#bursts?.get(index) !== burst) return // Other writes joined, and end the burst.
     clearTimeout(burst.timer)
@@ -295,10 +281,7 @@ export class FileWatch {
   }
 
   #notice(index: number): void {
-    this.#noticed ??= new Set()
     this.#noticed.add(index)
-    this.#news ??= new Set()
-    this.#news.add(index)
     this.#files.evict(index)
   }
 

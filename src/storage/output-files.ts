@@ -3,7 +3,8 @@ import type { StorageError } from '../errors.ts'
 import type { FileHandle, FileState, FileSystem } from '../ports/file-system.ts'
 import { HandlePool, type HandlePoolOptions } from './handle-pool.ts'
 import type { OpenFileLimit } from './open-file-limit.ts'
-import { type Access, SafeDirectory } from './safe-directory.ts'
+import type { Access, SafeDirectory } from './safe-directory.ts'
+import { sharedDirectory } from './shared-directory.ts'
 import { type StorageAction, storageError } from './storage-error.ts'
 
 /** Options of `OutputFiles`. */
@@ -21,7 +22,7 @@ export class OutputFiles {
   readonly #pool: HandlePool
 
   constructor({ directory, fs, maxOpenFiles, ...options }: OutputFilesOptions) {
-    this.directory = SafeDirectory.of(directory, fs)
+    this.directory = sharedDirectory(directory, fs)
     this.#pool = new HandlePool(this.directory, maxOpenFiles, options)
   }
 

@@ -24,32 +24,11 @@ export type Access = 'read' | 'update' | 'write'
  * are opened in the open directory. On other systems only existing symlinks are checked, since Node has no `openat`.
  */
 export class SafeDirectory {
-  static readonly #instances = new WeakMap<FileSystem, Map<string, WeakRef<SafeDirectory>>>()
-  /** Forgets the directories that no storage uses any more. */
-  static readonly #unused = new FinalizationRegistry<() => void>(forget => forget())
   readonly path: string
   readonly #fs: FileSystem
   readonly #directories: OpenDirectories
   /** The real path. Known once the directory exists. */
   #root: string | undefined
-
-  /** Returns the directory at a path, which the storages of many torrents share. What it holds open is opened again. */
-  static of(path: string, fs: FileSystem): SafeDirectory {
-    const ofSystem = SafeDirectory.#instances.get(fs) ?? new Map<string, WeakRef<SafeDirectory>>()
-    SafeDirectory.#instances.set(fs, ofSystem)
-    const known = ofSystem.get(path)?.deref()
-    if (known) {
-      void known.forget() // another directory may be at the path since
-      return known
-    }
-    const directory = new SafeDirectory(path, fs)
-    const ref = new WeakRef(directory)
-    ofSystem.set(path, ref)
-    SafeDirectory.#unused.register(directory, () => {
-      if (ofSystem.get(path) === ref) ofSystem.delete(path)
-    })
-    return directory
-  }
 
   /** @param path may be a symlink. If it is missing, the first write makes it and its parents */
   constructor(path: string, fs: FileSystem) {

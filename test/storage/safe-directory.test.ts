@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { nodeFileSystem } from '../../src/ports/file-system.ts'
 import { SafeDirectory } from '../../src/storage/safe-directory.ts'
+import { sharedDirectory } from '../../src/storage/shared-directory.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { fill, type Home, open, readOf } from '../helpers/storage-suite.ts'
 
@@ -285,12 +286,12 @@ t.test('a read-only tree can be read', async t => {
 
 t.test('storages share a directory, and a later one finds what is at its path then', async t => {
   const { directory } = homeBesideOutside(t).home
-  const first = SafeDirectory.of(directory, nodeFileSystem)
+  const first = sharedDirectory(directory, nodeFileSystem)
   await (await first.open('a/file', 'write'))?.close()
   t.ok(await first.stat('a/file'))
   fs.renameSync(directory, `${directory}-before`)
   fs.mkdirSync(directory)
-  const second = SafeDirectory.of(directory, nodeFileSystem)
+  const second = sharedDirectory(directory, nodeFileSystem)
   t.equal(second, first)
   t.equal(await second.stat('a/file'), undefined)
   await second.forget()

@@ -78,7 +78,6 @@ let output = ''
 child.stderr.on('data', chunk => {
   output += chunk
   if (output.includes('"metadata"')) times.metadata ??= now()
-  if (output.includes('"connected"')) times.connected ??= now()
 })
 const hash = createHash('sha1')
 child.stdout.on('data', chunk => {
