@@ -10,6 +10,8 @@ export interface LookupStep extends Contact {
   readonly fits: boolean
   /** `late`: the lookup does not wait for it any longer, but it may still reply. */
   state: 'new' | 'asked' | 'late' | 'answered' | 'failed'
+  /** True if it was queried before the first reply: then it may be a node of an earlier run that is gone. */
+  isFirst?: boolean
   /** The token of its reply, needed to announce to it. */
   token?: Uint8Array
 }
@@ -22,7 +24,7 @@ export interface LookupAnswer {
 
 /** Maximum number of concurrent queries. */
 const MAX_PARALLEL_QUERIES = 4
-/** The same until the first reply. */
+/** Maximum number of further ones that began before the first reply. Many may be to nodes of an earlier run that are gone. */
 const MAX_FIRST_QUERIES = 8
 /** Maximum length of the shortlist. */
 const MAX_STEPS = 128
@@ -85,13 +87,15 @@ export class Shortlist {
 
   /** Returns the next node to query and marks it as asked, or `undefined` if there is none now. */
   next(): LookupStep | undefined {
+    const isFirst = this.#answered === 0
     let underWay = 0
-    for (const { state } of this.#steps) if (state === 'asked') underWay++
-    if (underWay >= (this.#answered === 0 ? MAX_FIRST_QUERIES : MAX_PARALLEL_QUERIES)) return undefined
+    for (const step of this.#steps) if (step.state === 'asked' && step.isFirst === isFirst) underWay++
+    if (underWay >= (isFirst ? MAX_FIRST_QUERIES : MAX_PARALLEL_QUERIES)) return undefined
     if (this.#asked >= MAX_ASKED_NODES) return undefined
     const step = this.#nearest().find(({ state }) => state === 'new')
     if (step) {
       step.state = 'asked'
+      step.isFirst = isFirst
       this.#asked++
     }
     return step

@@ -28,7 +28,7 @@ function ask(list: Shortlist): LookupStep[] {
   return steps
 }
 
-t.test('the nearest nodes are queried first, eight at once until the first reply, then four', async t => {
+t.test('the nearest nodes are queried first, eight at once until the first reply, then four more', async t => {
   const list = new Shortlist(target)
   const contacts = Array.from({ length: 12 }, (_, bits) => near(bits))
   for (const contact of contacts) list.add(contact)
@@ -40,10 +40,14 @@ t.test('the nearest nodes are queried first, eight at once until the first reply
       .reverse()
       .map(({ host }) => host),
   )
-  for (const step of first.slice(0, 4)) list.settle(step, step)
+  // Seven of the eight may be nodes of an earlier run that are gone: they do not delay the nodes of the first reply.
+  list.settle(first[0]!, first[0]!)
+  for (let bits = 30; bits < 38; bits++) list.add(near(bits))
+  const next = ask(list)
+  t.equal(next.length, 4)
+  for (const step of first.slice(1)) list.settle(step, step)
   t.same(ask(list), [], 'four queries are pending')
-  for (const contact of [near(30), near(31)]) list.add(contact)
-  list.settle(first[4]!, first[4]!)
+  list.settle(next[0]!, next[0]!)
   t.same(ask(list).length, 1)
   t.notOk(list.done)
 })
