@@ -28,7 +28,7 @@ function ask(list: Shortlist): LookupStep[] {
   return steps
 }
 
-t.test('the nearest nodes are queried first, eight at once until the first reply, then four more', async t => {
+t.test('the nearest nodes are queried first, eight until the first reply, then four more', async t => {
   const list = new Shortlist(target)
   const contacts = Array.from({ length: 12 }, (_, bits) => near(bits))
   for (const contact of contacts) list.add(contact)
