@@ -192,12 +192,10 @@ export class SessionTorrent implements Queued {
 
   /** Lists its files, without padding. Rejects with ERR_USAGE while the metadata is not known. */
   async listFiles(): Promise<SessionFile[]> {
-    const metainfo = await this.loadMetainfo()
+    const list = await this.#stored.loadFileList()
     const { pieces, priorities } = this.record
-    const verified = this.#stored.isRunKnown
-      ? this.torrent!.verified
-      : parsePieces(pieces, metainfo.pieceCount)
-    return [...listTorrentFiles(metainfo, verified, new FilePriorities(metainfo.files.length, priorities))]
+    const verified = this.#stored.isRunKnown ? this.torrent!.verified : parsePieces(pieces, list.pieceCount)
+    return [...listTorrentFiles(list, verified, new FilePriorities(list.fileCount, priorities))]
   }
 
   /**

@@ -171,7 +171,7 @@ export class Session extends EventEmitter<SessionEvents> {
     }
     if (this.#closing) throw new InputError('ERR_USAGE', 'add: this session is closed')
     const place = { id: this.#stored.takeId(), order: this.queue.nextOrder, addedAt: this.#context.now() }
-    const record = newTorrentRecord(parsed, own, this.settings, place)
+    const record = newTorrentRecord(parsed, own, this.settings, place, this.#context.names)
     await this.#directories.check(record.directory)
     const saving = saveNewTorrent(this.#context.store, parsed, record)
     this.#adding.set(infoHash, saving)

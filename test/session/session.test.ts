@@ -261,9 +261,12 @@ t.test('files are moved, and renamed, and found there after a restart', async t 
   await close()
   const again = await openSession(t, disk)
   await waitForSession(again.session, () => again.session.torrents[0]!.status === 'seeding')
-  t.match(await again.session.torrents[0]!.listFiles(), [
-    { path: 'b', completed: 100_000, priority: 'normal' },
-  ])
+  const [found] = again.session.torrents
+  const listed = [{ path: 'b', completed: 100_000, priority: 'normal' }]
+  t.match(await found!.listFiles(), listed)
+  await found!.stop()
+  await disk.unlink(`${STATE_DIRECTORY}/torrents/${found!.infoHash}.torrent`)
+  t.match(await found!.listFiles(), listed, 'also without its .torrent, while it is stopped')
 })
 
 t.test('a check and moves of a torrent are done one after the other', async t => {

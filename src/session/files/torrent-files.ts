@@ -2,6 +2,7 @@ import type { Bitfield } from '../../codec/bitfield.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { withPaths } from '../../storage/find-files.ts'
+import type { FileList } from '../records/file-list.ts'
 import type { FilePriorities, FilePriority } from '../records/file-priorities.ts'
 
 /** A file of a torrent in a session. Padding (BEP 47) is left out, so `index` may have gaps. */
@@ -21,21 +22,22 @@ export interface SessionFile {
 
 /** Lists the files of a torrent. */
 export function* listTorrentFiles(
-  metainfo: Metainfo,
+  list: FileList,
   pieces: Bitfield,
   priorities: FilePriorities,
 ): Generator<SessionFile> {
-  const layout = new Layout(metainfo)
-  for (const [index, { length, pad, path }] of metainfo.files.entries()) {
-    if (pad) continue
-    const { first, last } = layout.piecesOf(index) ?? {}
-    const firstPiece = first ?? Math.floor(layout.files[index]!.offset / layout.pieceLength)
+  // no piece begins in padding, so the places of the other files are the same without it
+  const files = list.files.map(file => ({ ...file, pad: false, executable: false, hidden: false }))
+  const layout = new Layout({ ...list, files })
+  for (const [at, { index, length, offset, path }] of files.entries()) {
+    const { first, last } = layout.piecesOf(at) ?? {}
+    const firstPiece = first ?? Math.floor(offset / layout.pieceLength)
     yield {
       index,
       path,
       length,
       priority: priorities.get(index),
-      completed: completedBytes(layout, pieces, index),
+      completed: completedBytes(layout, pieces, at),
       firstPiece,
       endPiece: (last ?? firstPiece) + 1,
     }

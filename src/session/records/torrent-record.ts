@@ -15,6 +15,7 @@ import {
   whole,
   withDefault,
 } from './fields.ts'
+import { recordedFileList } from './file-list.ts'
 import { recordedFacts } from './torrent-facts.ts'
 
 /** A seed rule of one torrent: that of the session, one of its own, or none. */
@@ -80,6 +81,8 @@ const TORRENT_RECORD = {
   private: flag,
   /** Other facts in the .torrent; null while there is no metadata, or if they are too long for a record. */
   facts: recordedFacts,
+  /** The files in the .torrent, as JSON: see `readFileList`. */
+  fileList: recordedFileList,
   /** The absolute path of the directory that holds the files. */
   directory: text(),
   /** The intent of the user: a `forced` torrent is started whatever the queue says. */

@@ -3,6 +3,7 @@ import { InputError } from '../../errors.ts'
 import { wireHashOf } from '../../metainfo/info-hashes.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { NameOptions } from '../../metainfo/name.ts'
 import { torrentOf } from '../../metainfo/torrent.ts'
 import { isMetainfo } from '../../pipeline/sources/torrent-source.ts'
 import { dictionary, flag, list, readChanges, text, whole } from '../records/fields.ts'
@@ -58,11 +59,12 @@ export function newTorrentRecord(
   options: Omit<NewTorrentOptions, 'headers'>,
   settings: SessionSettings,
   place: NewTorrentPlace,
+  names: NameOptions = {},
 ): TorrentRecord {
   const { directory, start = settings.startsAdded, off = [], low = [], high = [], ...own } = options
   const metainfo = isMetainfo(source) ? source : undefined
   const facts = metainfo
-    ? factsOf(metainfo)
+    ? factsOf(metainfo, names)
     : {
         name: source.name ?? infoHashOf(source),
         size: 0,
@@ -70,6 +72,7 @@ export function newTorrentRecord(
         fileCount: 0,
         private: false,
         facts: null,
+        fileList: null,
       }
   const chosen = [...off, ...low, ...high]
   const unknown = chosen.find(index => metainfo && index >= metainfo.files.length)

@@ -4,11 +4,13 @@ import { InputError, StorageError } from '../../errors.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import { type Magnet, parseMagnet, selectedByLink } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { NameOptions } from '../../metainfo/name.ts'
 import { openMetainfo } from '../../metainfo/parse.ts'
 import { torrentOf } from '../../metainfo/torrent.ts'
 import { wantedPieces } from '../../pipeline/pieces/wanted.ts'
 import { findFiles } from '../../storage/find-files.ts'
 import { changedPaths, renamed } from '../files/torrent-files.ts'
+import { type FileList, fileListOf, readFileList, recordFileList } from '../records/file-list.ts'
 import { FilePriorities } from '../records/file-priorities.ts'
 import { factsForRecord } from '../records/torrent-facts.ts'
 import { MAX_PEERS, MAX_TIERS, type TorrentRecord } from '../records/torrent-record.ts'
@@ -104,11 +106,29 @@ export class StoredTorrent {
     return renamed(metainfo, paths ?? {})
   }
 
-  /** Notes the facts of a .torrent, which a record of an older version does not have. */
+  /** Lists the files with their paths on disk. Rejects with ERR_USAGE while the metadata is not known. */
+  async loadFileList(): Promise<FileList> {
+    const { fileList, link, paths } = this.#record
+    const recorded =
+      link === null && !this.isRunKnown ? readFileList(fileList, this.#context.names) : undefined
+    if (!recorded) return fileListOf(await this.loadMetainfo())
+    return paths
+      ? {
+          ...recorded,
+          files: recorded.files.map(file => ({ ...file, path: paths[file.index] ?? file.path })),
+        }
+      : recorded
+  }
+
+  /** Notes the facts and files of a .torrent, which a record of an older version does not have. */
   #takeFacts(metainfo: Metainfo): void {
-    const facts = this.#record.facts === null ? factsForRecord(metainfo) : null
-    if (facts === null) return
-    this.#record = { ...this.#record, facts }
+    const { facts, fileList } = this.#record
+    const found = {
+      facts: facts ?? factsForRecord(metainfo),
+      fileList: recordFileList(metainfo, this.#context.names),
+    }
+    if (found.facts === facts && found.fileList === fileList) return
+    this.#record = { ...this.#record, ...found }
     this.#isDirty = true
   }
 
@@ -141,7 +161,11 @@ export class StoredTorrent {
       for (const index of metainfo.files.keys()) if (!chosen.has(index)) all.set(index, 'off')
     }
     await this.#context.store.saveMetainfo(this.#record.infoHash, torrentOf(metainfo))
-    await this.save({ link: null, ...factsOf(metainfo), ...this.#selectionOf(all, metainfo) })
+    await this.save({
+      link: null,
+      ...factsOf(metainfo, this.#context.names),
+      ...this.#selectionOf(all, metainfo),
+    })
     this.#context.events.emit('metadata', this.#record.id, metainfo)
     await this.beginContent(run, metainfo)
   }
@@ -218,10 +242,11 @@ export class StoredTorrent {
 }
 
 /** Returns the fields of a record that say what a torrent is. */
-export function factsOf(metainfo: Metainfo) {
+export function factsOf(metainfo: Metainfo, names: NameOptions) {
   const { files, length: size, name, pieceCount, private: isPrivate } = metainfo
   const facts = factsForRecord(metainfo)
-  return { name, size, pieceCount, fileCount: files.length, private: isPrivate, facts }
+  const fileList = recordFileList(metainfo, names)
+  return { name, size, pieceCount, fileCount: files.length, private: isPrivate, facts, fileList }
 }
 
 /** Returns the fields of a record that say which pieces are stored. */

@@ -1,10 +1,16 @@
 import t from 'tap'
+import { Bitfield } from '../../../src/codec/bitfield.ts'
+import { Layout } from '../../../src/metainfo/layout.ts'
+import { completedBytes, listTorrentFiles } from '../../../src/session/files/torrent-files.ts'
+import { readFileList, recordFileList } from '../../../src/session/records/file-list.ts'
 import { FilePriorities } from '../../../src/session/records/file-priorities.ts'
 import { formatIndices, parseIndices } from '../../../src/session/records/index-ranges.ts'
 import { chooseRunning, type Queued } from '../../../src/session/rules/queue.ts'
 import { endOfSharing, seedLimit } from '../../../src/session/rules/seed-rules.ts'
 import { TransferMeter } from '../../../src/session/rules/transfer-meter.ts'
 import { isWithin } from '../../../src/session/rules/weekly-times.ts'
+import { makeTorrent } from '../../helpers/metainfo.ts'
+import { hybridFilesTorrent } from '../../helpers/v2-torrent.ts'
 
 let ids = 0
 const queued = (order: number, options: Partial<Queued> = {}): Queued => ({
@@ -117,4 +123,54 @@ t.test('times are counted by what the torrent does, and idle since the last byte
   meter.update({ ...bytes, downloaded: 5 }, 'seeding', 6000)
   t.equal(meter.seedingTime, 2000)
   t.equal(meter.unsentTime(7000), 1000)
+})
+
+t.test('the files of a record are those of the .torrent, whatever its format and padding', async t => {
+  const files = [
+    { path: 'a/one', length: 40_000 },
+    { path: 'a/.pad', length: 9152, pad: true },
+    { path: 'a/empty', length: 0 },
+    { path: 'a/two', length: 100_000 },
+  ]
+  for (const { metainfo } of [
+    makeTorrent({ files, name: 'a' }),
+    hybridFilesTorrent('hybrid'),
+    hybridFilesTorrent('v2'),
+  ]) {
+    const { pieceCount } = metainfo
+    const pieces = new Bitfield(pieceCount)
+    for (let index = 0; index < pieceCount; index += 2) pieces.add(index)
+    const priorities = new FilePriorities(metainfo.files.length)
+    const list = readFileList(recordFileList(metainfo, {}), {})!
+    const layout = new Layout(metainfo)
+    const listed = [...listTorrentFiles(list, pieces, priorities)]
+    const expected = metainfo.files.flatMap(({ length, pad, path }, index) => {
+      const { first, last } = layout.piecesOf(index) ?? {}
+      const completed = completedBytes(layout, pieces, index)
+      return pad
+        ? []
+        : [
+            {
+              index,
+              path,
+              length,
+              completed,
+              ...(length > 0 ? { firstPiece: first, endPiece: last! + 1 } : {}),
+            },
+          ]
+    })
+    t.match(listed, expected, metainfo.format)
+  }
+})
+
+t.test('a record has no list of files that is too long, invalid, or for other names of files', async t => {
+  const { metainfo } = makeTorrent({ files: [{ path: 'a', length: 1 }] })
+  const many = Array.from({ length: 200 }, (_, index) => ({
+    path: `a long name of a file ${index}`,
+    length: 1,
+  }))
+  t.equal(recordFileList(makeTorrent({ files: many }).metainfo, {}), null)
+  const list = recordFileList(metainfo, { portableNames: false })
+  t.equal(readFileList(list, { portableNames: true }), undefined)
+  for (const recorded of [null, '', '{}', '[7', 'null']) t.equal(readFileList(recorded, {}), undefined)
 })

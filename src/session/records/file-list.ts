@@ -1,0 +1,63 @@
+import type { FileEntry, Metainfo, TorrentFormat } from '../../metainfo/metainfo.ts'
+import { isPortable, type NameOptions } from '../../metainfo/name.ts'
+import { type Field, nullable, text, withDefault } from './fields.ts'
+
+/** A file as lists show it. */
+export type ListedFile = Pick<FileEntry, 'path' | 'length' | 'offset'> & {
+  /** The index in the .torrent. */
+  readonly index: number
+}
+
+/** The files of a .torrent without padding, and what their place in it depends on. */
+export interface FileList extends Pick<Metainfo, 'length' | 'pieceLength' | 'pieceCount' | 'format'> {
+  /** The number of files with padding. */
+  readonly fileCount: number
+  readonly files: readonly ListedFile[]
+}
+
+/** Maximum length of the files in a record, as JSON. Longer lists are read from the .torrent. */
+const MAX_FILE_LIST_LENGTH = 4096
+
+/** The files in a record, as `recordFileList` writes them; null if they are too long for it. Older records have none. */
+export const recordedFileList: Field<string | null> = withDefault(nullable(text(MAX_FILE_LIST_LENGTH)), null)
+
+/** Lists the files of a .torrent. */
+export function fileListOf(metainfo: Metainfo): FileList {
+  const { files, format, length, pieceCount, pieceLength } = metainfo
+  const listed = files.flatMap(({ pad, path, length, offset }, index) =>
+    pad ? [] : [{ index, path, length, offset }],
+  )
+  return { length, pieceLength, pieceCount, format, fileCount: files.length, files: listed }
+}
+
+/** Returns the files that a record keeps. Their paths depend on the options for names. */
+export function recordFileList(metainfo: Metainfo, names: NameOptions): string | null {
+  // most torrents with many files are told apart without writing their list
+  if (metainfo.files.length > MAX_FILE_LIST_LENGTH / 8) return null
+  const { fileCount, files, format, length, pieceCount, pieceLength } = fileListOf(metainfo)
+  const facts = [isPortable(names), format, length, pieceLength, pieceCount, fileCount]
+  const list = JSON.stringify([
+    ...facts,
+    ...files.map(file => [file.index, file.offset, file.length, file.path]),
+  ])
+  return list.length > MAX_FILE_LIST_LENGTH ? null : list
+}
+
+/** Reads the files of a record; undefined if it has none, or their paths are for other options of names. */
+export function readFileList(recorded: string | null, names: NameOptions): FileList | undefined {
+  if (recorded === null) return undefined
+  try {
+    const [portable, format, length, pieceLength, pieceCount, fileCount, ...files] = JSON.parse(recorded) as [
+      boolean,
+      TorrentFormat,
+      ...number[],
+    ]
+    if (portable !== isPortable(names)) return undefined
+    const listed = (files as unknown as [number, number, number, string][]).map(
+      ([index, offset, length, path]) => ({ index, offset, length, path }),
+    )
+    return { format, length, pieceLength, pieceCount, fileCount, files: listed } as FileList
+  } catch {
+    return undefined // changed by hand
+  }
+}
