@@ -11,7 +11,7 @@ import { StorageError } from '../errors.ts'
  * The error of streamx for a stream that was destroyed without one. streamx would make one for each, with its stack twice,
  * and a connection has seven streams.
  */
-const DESTROYED = Object.assign(new Error('Stream was destroyed'), { code: 'STREAM_DESTROYED' })
+const DESTROYED_ERROR = Object.assign(new Error('Stream was destroyed'), { code: 'STREAM_DESTROYED' })
 
 type Callback = (error?: Error | null) => void
 type Class<T> = new (options?: object) => T
@@ -36,7 +36,7 @@ export function withAbortErrors(base: unknown): unknown {
 
     override destroy(error?: Error | null): void {
       // A pipe that breaks destroys both of its sides: for one that is destroyed already, no error is made.
-      super.destroy(error && !this.destroying ? abortErrorOf(error) : (error ?? DESTROYED))
+      super.destroy(error && !this.destroying ? abortErrorOf(error) : (error ?? DESTROYED_ERROR))
     }
   }
 }

@@ -32,7 +32,7 @@ export function fileListOf(metainfo: Metainfo): FileList {
 
 /** Returns the files that a record keeps. Their paths depend on the options for names. */
 export function recordFileList(metainfo: Metainfo, names: NameOptions): string | null {
-  // most torrents with many files are told apart without writing their list
+  // so many files never fit
   if (metainfo.files.length > MAX_FILE_LIST_LENGTH / 8) return null
   const { fileCount, files, format, length, pieceCount, pieceLength } = fileListOf(metainfo)
   const facts = [isPortable(names), format, length, pieceLength, pieceCount, fileCount]
