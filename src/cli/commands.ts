@@ -130,7 +130,7 @@ const DAEMON_COMMAND = defineCommand<[string[]], DaemonOptions>({
 
 const INFO_COMMAND = defineCommand<[string], InfoOptions>({
   name: 'info',
-  description: 'show what a torrent contains; downloads no content',
+  description: 'show the content of a torrent without downloading it',
   arguments: [SOURCE_ARGUMENT],
   options: [
     ...inGroup('Output:', [
@@ -235,7 +235,7 @@ const CONFIG_COMMAND = defineCommand<[], ConfigOptions>({
 
 const WHY_COMMAND = defineCommand<[string], WhyOptions>({
   name: 'why',
-  description: 'say what limits a download, or the torrents of a running server',
+  description: 'name what limits a download, or each torrent of a running server',
   arguments: [{ name: '<source|url>', help: `${SOURCE_HELP}, or the URL of a running serve or daemon` }],
   options: WHY_OPTIONS,
   async run([source], options) {

@@ -15,7 +15,7 @@ Examples:
 Options can be set in a configuration file and in TSDL_* variables too: tsdl config.
 
 Exit codes: 0 complete, 2 invalid arguments or source, 3 gave up, 4 storage failed,
-5 missing or wrong pieces (verify), 130/143 interrupted, 141 the reader of the pipe is gone.`
+5 missing or wrong pieces (verify), 130/143 interrupted, 141 the reader of the pipe has closed.`
 
 /** Help that shows the options of the first command as well, because that command runs without its name. */
 export class ProgramHelp extends Help {

@@ -63,7 +63,7 @@ export interface Metainfo {
   /** True if the torrent is a directory, even with one file. */
   readonly multiFile: boolean
   readonly private: boolean
-  /** A tag that changes the info-hash, as private trackers ask for, if the torrent has one. */
+  /** A tag that changes the info-hash, as some private trackers require, if the torrent has one. */
   readonly source?: string
   /** Tiers of tracker URLs (BEP 12) without duplicates and empty tiers. */
   readonly trackers: readonly (readonly string[])[]

@@ -29,10 +29,10 @@ export const CREATE_OPTIONS = inGroup('Options:', [
     ...{ name: 'exclude', value: '<glob>', type: 'text', list: true, own: true, parse: parseText },
     help: 'leave these files out',
   },
-  { name: 'attributes', type: 'boolean', own: true, help: 'keep symlinks and which files are executable' },
+  { name: 'attributes', type: 'boolean', own: true, help: 'keep symlinks and the executable bit of files' },
   {
     ...{ name: 'source', value: '<tag>', type: 'text', own: true, parse: parseText },
-    help: 'a tag that changes the info-hash, as private trackers ask for',
+    help: 'a tag that changes the info-hash, as some private trackers require',
   },
   { name: 'private', type: 'boolean', own: true, help: 'peers come only from the trackers' },
   { name: 'comment', value: '<text>', type: 'text', own: true, help: 'a comment' },

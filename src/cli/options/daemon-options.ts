@@ -57,7 +57,7 @@ const ACCESS_OPTIONS = inGroup('Server:', [
   },
   {
     ...{ name: 'password', value: '<password>', type: 'text', own: true, secret: true, parse: parseToken },
-    ...{ help: 'its password', conflicts: ['password-file'] },
+    ...{ help: 'the password of every HTTP request', conflicts: ['password-file'] },
   },
   {
     ...{ name: 'password-file', value: '<file>', type: 'text', own: true, parse: parseText },

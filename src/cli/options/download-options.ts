@@ -41,7 +41,7 @@ const FILE_OPTIONS = inGroup('Files:', [
   },
   {
     ...{ name: 'range', value: '<a-b>', type: 'text', own: true, parse: parseRange },
-    ...{ help: 'only these bytes of the file: 0-499, 500-, -500', excludes: excludeDestinations },
+    ...{ help: 'write only these bytes of the file: 0-499, 500-, -500', excludes: excludeDestinations },
   },
   {
     ...{ name: 'continue-at', short: 'C', value: '<file>', type: 'text', own: true, parse: parseText },

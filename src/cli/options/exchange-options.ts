@@ -31,7 +31,7 @@ const LIMIT_OPTIONS = inGroup('Limits:', [
 
 /** Options that say how much a run reports. */
 export const REPORT_OPTIONS = inGroup('Reports:', [
-  { name: 'json', type: 'boolean', own: true, help: 'events as lines of JSON on standard error' },
+  { name: 'json', type: 'boolean', own: true, help: 'write events as lines of JSON to standard error' },
   { name: 'verbose', short: 'v', type: 'boolean', help: 'report connections to peers as well' },
 ])
 

@@ -63,7 +63,7 @@ const SOURCE_OPTIONS = inGroup('Sources:', [
 ])
 
 const QUIET_OPTIONS = inGroup('Reports:', [
-  { name: 'quiet', short: 'q', type: 'boolean', help: 'no progress, no warnings' },
+  { name: 'quiet', short: 'q', type: 'boolean', help: 'print no progress and no warnings' },
 ])
 
 /** The option of every command that names files. */

@@ -32,6 +32,6 @@ export const SERVER_OPTIONS = inGroup('Server:', [
   },
   {
     ...{ name: 'max-clients-per-address', value: '<n>', type: 'number', parse: parseCount },
-    ...{ help: 'maximum per IP address', default: '32; 1024 from loopback' },
+    ...{ help: 'maximum number of HTTP connections per IP address', default: '32; 1024 from loopback' },
   },
 ])
