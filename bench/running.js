@@ -42,9 +42,9 @@ export function run(command) {
   for (const stream of [child.stdout, child.stderr]) {
     let partial = ''
     stream.on('data', chunk => {
-      const [...lines] = `${partial}${chunk}`.split('\n')
-      partial = lines.pop() ?? ''
-      lines.push(...lines)
+      const completeLines = `${partial}${chunk}`.split('\n')
+      partial = completeLines.pop() ?? ''
+      lines.push(...completeLines)
       wake()
     })
   }
