@@ -19,6 +19,9 @@ const DEFAULT_COLUMNS = 80
 const DEFAULT_ROWS = 24
 const HIDE_CURSOR = '\x1b[?25l'
 const SHOW_CURSOR = '\x1b[?25h'
+/** A line that is too wide is cut, because a second row would move the cursor: the size may be about to change. */
+const STOP_WRAPPING = '\x1b[?7l'
+const WRAP_LINES = '\x1b[?7h'
 /** Erases the line of the cursor, where the terminal may have echoed keys, and all lines below it. */
 const ERASE_BELOW = '\r\x1b[J'
 
@@ -78,7 +81,7 @@ export class LiveDisplay {
     const look = { ...this.#look, columns: columns || DEFAULT_COLUMNS, rows: rows || DEFAULT_ROWS }
     const lines = renderStatuses(this.#statuses, look)
     const up = lines.length > 1 ? `\x1b[${lines.length - 1}A` : ''
-    return `${HIDE_CURSOR}${ERASE_BELOW}${lines.join('\n')}\r${up}`
+    return `${HIDE_CURSOR}${ERASE_BELOW}${STOP_WRAPPING}${lines.join('\n')}${WRAP_LINES}\r${up}`
   }
 
   readonly #redraw = () => this.#terminal.write(this.#frame())

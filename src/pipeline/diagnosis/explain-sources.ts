@@ -34,7 +34,8 @@ function describeTrackers(trackers: readonly DescribedTracker[]): string {
 }
 
 function describeTracker({ error, isAsking, name, peers = 0, state }: DescribedTracker): string {
-  if (error) return error.message
+  // a tracker may end its message with a period, and the sentence goes on
+  if (error) return error.message.replace(/\.$/, '')
   if (state === 'untried') return `tracker ${name} ${isAsking ? 'has not answered yet' : 'was not asked yet'}`
   return `tracker ${name} named ${peers === 0 ? 'none' : peers === 1 ? '1 peer' : `${peers} peers`}`
 }

@@ -84,16 +84,18 @@ export function progressOf(parts: TorrentParts, bottleneck: Bottleneck): Progres
 /** Counts what a torrent has from its parts. */
 export function countsOf({ content, metadata, network, state }: TorrentParts): ProgressCounts {
   const { activeSwarm, rates, uploaded } = network
-  const { down: downSpeed, up: upSpeed } = rates
   const connected = activeSwarm?.connected ?? []
   const { pieces, webSeeds } = content ?? {}
   const { left = 0, reused = 0, total = 0 } = pieces?.wanted ?? {}
   const active = webSeeds?.active ?? 0
+  // the rates are averages, which go on for a while after the last byte
+  const receives = connected.length + active > 0 && !(state === 'seeding' && pieces?.retains)
+  const downSpeed = receives ? rates.down : 0
   return {
     verified: total - left,
     total,
     downSpeed,
-    upSpeed,
+    upSpeed: connected.length > 0 ? rates.up : 0,
     peers: connected.length,
     seeds: connected.filter(peer => peer.requester.isSeed).length,
     webSeeds: active,

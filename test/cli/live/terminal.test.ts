@@ -48,6 +48,15 @@ t.test(
     await terminal.waitFor(/^tsdl-demo\S+ {2}[█░]+ /)
     terminal.type('C-c')
     await terminal.waitFor(/^\$$/)
+    // a size that is not that of the terminal, as for a moment after a change
+    terminal.type(`clear; stty cols 120; ${SLOW_DEMO}`, 'Enter')
+    const shareIn = (lines: string[]) =>
+      /[\d.]+%/.exec(lines.find(line => /^tsdl-de.*%/.test(line)) ?? '')?.[0] ?? ''
+    const first = shareIn(await terminal.waitFor(/^tsdl-demo\.bin .*█.*%/))
+    const later = await terminal.waitFor(new RegExp(`^tsdl-demo\\.bin (?!.* ${first}).*%`))
+    t.equal(later.filter(line => /^tsdl-de|peer/.test(line)).length, 1, later.join('\n'))
+    terminal.type('C-c')
+    await terminal.waitFor(/^\$$/)
     terminal.type(`clear; stty cols 80; NO_COLOR=1 ${SLOW_DEMO}`, 'Enter')
     await terminal.waitFor(/^tsdl-demo\S+ {2}[█░]+ /)
     t.notOk(terminal.styled.includes('\x1b['))

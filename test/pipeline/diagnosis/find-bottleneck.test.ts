@@ -255,6 +255,8 @@ t.test('the diagnosis has the answer of each tracker, and the number of nodes of
     'no tracker gave us any peer (tracker udp://d has not answered yet), nor did the DHT (no nodes) and the local network',
   )
   t.match(explain(trackers, undefined, []), /named 1 peer; and 1 more\)$/)
+  const refusal = new DiscoveryError('ERR_TRACKER_FAILURE', 'tracker http://e/announce: Not authorized.')
+  t.match(explain([{ ...trackers[0], error: refusal }], undefined, []), / \(tracker \S+: Not authorized\)$/)
   const sources = { announcer: undefined, trackers: [], others: ['the DHT'], dht: { size: 1 } }
   t.equal(explainNoPeers(sources as never), 'no peers are known, neither to us nor to the DHT (1 node)')
 })

@@ -32,6 +32,7 @@ function progress({
     wanted: { total, left },
     pipeline: { scheduler: { activePieces: 3, isFull: full }, cursors: { isAwaited: false } },
     windowed: read,
+    retains: !read,
   }
   const activeSwarm = { connected: seeds.map(isSeed => ({ requester: { isSeed } })), wasted: 50 }
   return progressOf(
@@ -83,4 +84,18 @@ t.test('the limit names what holds the download back at this moment', async t =>
   t.equal(progress({ full: true, read: true }).limit, 'reader')
   t.equal(progress().limit, 'network')
   t.equal(progress({ state: 'paused', seeds: [] }).limit, 'none')
+})
+
+t.test('no rate is reported of bytes that cannot arrive or leave', async t => {
+  const rates = (parts: Parts) => {
+    const { downSpeed, upSpeed } = progress({ rate: 20, ...parts })
+    return { downSpeed, upSpeed }
+  }
+  t.strictSame(rates({ seeds: [] }), { downSpeed: 0, upSpeed: 0 })
+  t.strictSame(rates({ seeds: [], webSeeds: { active: 1, downloaded: 0, wasted: 0 } }), {
+    downSpeed: 20,
+    upSpeed: 0,
+  })
+  t.strictSame(rates({ state: 'seeding', left: 0 }), { downSpeed: 0, upSpeed: 7 })
+  t.strictSame(rates({ state: 'seeding', left: 0, read: true }), { downSpeed: 20, upSpeed: 7 })
 })
