@@ -52,7 +52,7 @@ t.test(
     terminal.type(`clear; stty cols 120; ${SLOW_DEMO}`, 'Enter')
     const shareIn = (lines: string[]) =>
       /[\d.]+%/.exec(lines.find(line => /^tsdl-de.*%/.test(line)) ?? '')?.[0] ?? ''
-    const first = shareIn(await terminal.waitFor(/^tsdl-demo\.bin .*█.*%/))
+    const first = shareIn(await terminal.waitFor(/^tsdl-demo\.bin .*[█░].*%/))
     const later = await terminal.waitFor(new RegExp(`^tsdl-demo\\.bin (?!.* ${first}).*%`))
     t.equal(later.filter(line => /^tsdl-de|peer/.test(line)).length, 1, later.join('\n'))
     terminal.type('C-c')
