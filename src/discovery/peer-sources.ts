@@ -54,7 +54,7 @@ export interface PeerSourcesOptions {
 }
 
 export interface PeerSourcesEvents {
-  /** Addresses, and their source: a tracker's name, `DHT`, `LSD` or `option`; and the info-hash that was asked for, if any. */
+  /** Addresses, and their source: a tracker's name, `DHT`, `LSD` or `option`; and the requested info-hash, if any. */
   peers: [peers: readonly PeerAddress[], source: string, infoHash?: Uint8Array]
   /** A tracker failed, warned or cannot be used. Failures are retried. */
   warning: [error: DiscoveryError]

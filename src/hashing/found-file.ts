@@ -30,9 +30,9 @@ export class FoundFile implements SourceFile {
   readonly length: number
   /** Where its bytes start in the content of the directory, or -1 if they were not read. */
   readonly contentOffset: number
-  /** True if its owner may execute it, and attributes were asked for. */
+  /** True if its owner may execute it, and attributes were requested. */
   readonly executable: boolean
-  /** The target of a symlink as it is stored, if attributes were asked for. */
+  /** The target of a symlink as it is stored, if attributes were requested. */
   readonly target: string | undefined
 
   constructor(

@@ -72,9 +72,9 @@ export interface Listing {
   readonly arePlain: boolean
   /** The size of each in bytes, or DIRECTORY_SIZE or SYMLINK_SIZE. */
   readonly sizes: Float64Array
-  /** The attributes of each, if they were asked for: '', 'x' for an executable, or the target of a symlink. */
+  /** The attributes of each, if they were requested: '', 'x' for an executable, or the target of a symlink. */
   readonly attributes?: string
-  /** The bytes of small files in shared memory, one after another, if content was asked for. */
+  /** The bytes of small files in shared memory, one after another, if it was requested. */
   readonly content?: Uint8Array
   /** For each the offset of its bytes in `content`, or -1 if they are not there. */
   readonly offsets?: Int32Array

@@ -77,7 +77,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
     this.ask()
   }
 
-  /** Asks other peers for the hashes that this peer was asked for. */
+  /** Requests from other peers the hashes that were requested from this one. */
   removePeer(peer: Peer): void {
     this.#peers.delete(peer)
     for (const question of this.#questions.values()) {
@@ -89,7 +89,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
 
   /**
    * Resolves with the hashes of a range without its proofs, once a peer has sent them; with undefined at the deadline, or
-   * after `end`. A range that is asked for already is not asked for again.
+   * after `end`. A pending range is not requested twice.
    */
   fetch(question: HashQuestion<Peer>): Promise<Buffer | undefined> {
     const key = rangeKey(question.range)

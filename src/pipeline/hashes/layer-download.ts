@@ -5,7 +5,7 @@ import { pieceLayerOf } from '../../metainfo/piece-layers.ts'
 import { equalFiles } from '../../metainfo/twin-pieces.ts'
 import type { HashPeer, HashRequests } from './hash-requests.ts'
 
-/** Ranges that are asked for at once. Each peer gets two at a time. */
+/** Ranges that are requested at once. Each peer gets two at a time. */
 const MAX_OPEN_RANGES = 64
 
 /** A range of a piece layer. */
@@ -37,7 +37,7 @@ export class LayerDownload<Peer extends HashPeer> {
     this.#nodes = Buffer.alloc(metainfo.pieceCount * NODE_LENGTH)
   }
 
-  /** Hashes of pieces that have arrived, and those that were asked for so far. */
+  /** Hashes of pieces that have arrived, and those that were requested so far. */
   get progress(): { readonly have: number; readonly of: number } {
     return { have: this.#have, of: this.#of }
   }

@@ -7,7 +7,7 @@ export interface ByteRequest {
   readonly start: number
 }
 
-/** An owner with a weight: its share is so many times as large as that of an owner with 1. @default 1 */
+/** An owner with a weight: its share is that many times as large as that of an owner with 1. @default 1 */
 export interface WeightedOwner {
   readonly weight?: number
 }

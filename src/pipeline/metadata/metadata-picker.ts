@@ -76,7 +76,7 @@ export class MetadataPicker<Peer> {
     return best
   }
 
-  /** Adds a peer with metadata of so many bytes. @returns false if that size is invalid */
+  /** Adds a peer with metadata of this many bytes. @returns false if that size is invalid */
   addPeer(peer: Peer, size: number): boolean {
     if (!(size >= 1 && size <= this.#maxSize)) return false
     const before = this.#sources.get(peer)

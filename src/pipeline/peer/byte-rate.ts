@@ -8,7 +8,7 @@ export class ByteRate {
   #rate = 0
   #weight = 0
 
-  /** Bytes a second. */
+  /** Bytes per second. */
   get rate(): number {
     return this.#weight > 0 ? this.#rate / this.#weight : 0
   }

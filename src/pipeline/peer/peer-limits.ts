@@ -15,7 +15,7 @@ export interface LimitsOptions {
   readonly memory: number | MemoryBudget
   /** Buffers for runs of blocks, of all torrents of the client. */
   readonly runs: RunBuffers
-  /** Bytes a second, or a share of a limit that several torrents have together. @default no limit */
+  /** Bytes per second, or a share of a limit that several torrents have together. @default no limit */
   readonly up?: number | ByteLimit | undefined
   readonly down?: number | ByteLimit | undefined
   /** The connections, and the bytes that they have received. */

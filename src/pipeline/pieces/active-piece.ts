@@ -95,7 +95,7 @@ export class ActivePiece {
     }
   }
 
-  /** The number of blocks that this peer sent, or was the first to be asked for. */
+  /** The number of blocks that this peer sent, or that were first requested from it. */
   countFor(requester: Fetcher): number {
     let count = 0
     for (let block = 0; block < this.buffer.blocks; block++)

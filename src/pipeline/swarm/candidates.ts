@@ -142,12 +142,12 @@ export class Candidates {
     return this.size > 0 ? Math.min(wait, CANDIDATES_REST_MS) : wait
   }
 
-  /** Does not dial a candidate for so many milliseconds. */
+  /** Does not dial a candidate for this many milliseconds. */
   rest(candidate: Candidate, now: number, ms: number): void {
     candidate.notBefore = Math.max(candidate.notBefore, now + ms)
   }
 
-  /** Does not dial an address (`host:port`) for so many milliseconds. */
+  /** Does not dial an address (`host:port`) for this many milliseconds. */
   restAt(address: string, now: number, ms: number): void {
     const candidate = this.#table.get(address)
     if (candidate) this.rest(candidate, now, ms)

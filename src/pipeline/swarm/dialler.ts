@@ -72,7 +72,7 @@ export class Dialler {
     if (peer.isOurselves) this.candidates.rest(candidate, now, OWN_ADDRESS_REST_MS)
   }
 
-  /** Leaves a candidate alone for so many milliseconds. */
+  /** Leaves a candidate alone for this many milliseconds. */
   rest(candidate: Candidate, restMs: number): void {
     this.candidates.rest(candidate, this.#context.clock.now(), restMs)
   }

@@ -16,7 +16,7 @@ export interface DuplicateDecision {
   readonly simultaneous: boolean
 }
 
-/** Two connections that are ready within so many milliseconds were dialled at once. */
+/** Two connections that are ready within this many milliseconds were dialled at once. */
 const SIMULTANEOUS_MS = 2000
 
 /**

@@ -265,7 +265,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.emit('connected', peer)
   }
 
-  /** Ends a connection without an error, and does not dial its address for so many milliseconds. */
+  /** Ends a connection without an error, and does not dial its address for this many milliseconds. */
   #disconnect(peer: Peer, rest: number): void {
     const candidate = this.peers.get(peer)
     peer.destroy()

@@ -42,7 +42,7 @@ export class Ticker {
     if (this.#isRunning && wait < Number.POSITIVE_INFINITY) this.#schedule(Math.max(TICK_MS, wait))
   }
 
-  /** Ticks after so many milliseconds, unless it does so sooner. */
+  /** Ticks after this many milliseconds, unless it does so sooner. */
   #schedule(wait: number): void {
     const due = this.#clock.now() + wait
     if (due >= this.#due) return

@@ -32,14 +32,14 @@ export const SESSION_SETTINGS = {
    * that ends before it begins ends on the next day.
    */
   alternativeTimes: object({ enabled: flag, from: whole, to: whole, days: list(whole, 7) }),
-  /** Stop sharing a torrent at this ratio, after so many milliseconds without upload, or of sharing. */
+  /** Stop sharing a torrent at this ratio, after this many milliseconds without upload, or of sharing. */
   seedRatio: limit,
   seedIdle: limit,
   seedTime: limit,
   /** The number of torrents that download, and that share, at the same time. */
   downloadQueue: limit,
   seedQueue: limit,
-  /** A torrent that moved no bytes for so many milliseconds takes no place in a queue. */
+  /** A torrent that moved no bytes for this many milliseconds takes no place in a queue. */
   stalled: limit,
   /** The default number of connections of a torrent. */
   maxPeersPerTorrent: whole,

@@ -53,9 +53,9 @@ export const TORRENT_OPTIONS = {
   maxPeers: whole,
   /** Stop sharing at this ratio. */
   seedRatio: seedRule,
-  /** Stop sharing after so many milliseconds without upload. */
+  /** Stop sharing after this many milliseconds without upload. */
   seedIdle: seedRule,
-  /** Stop sharing after so many milliseconds of sharing. */
+  /** Stop sharing after this many milliseconds of sharing. */
   seedTime: seedRule,
   /** Peers to connect to, besides those that trackers name: `host:port`. */
   peers: list(peer, MAX_PEERS),

@@ -263,7 +263,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     return true
   }
 
-  /** Returns true if reading may continue at once after so many bytes; otherwise `#resume` is called later. */
+  /** Returns true if reading may continue at once after this many bytes; otherwise `#resume` is called later. */
   #passesLimit(length: number): boolean {
     if (!this.#limit) return true
     const go = () => {
