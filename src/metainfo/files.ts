@@ -24,7 +24,7 @@ const FILE_COST_BYTES = 256
 const FILES_PER_STEP = 128
 
 /** The list of files and its position in `info`. */
-export interface FileList {
+export interface ParsedFiles {
   readonly info: Fields
   /** A view of `info`, which was validated. */
   readonly view: BencodeView
@@ -48,7 +48,7 @@ export function readSingle(info: Fields, root: string): FileEntry[] {
 }
 
 /** Reads the files of a multi-file torrent. Throws ERR_METAINFO, ERR_PATH or ERR_BENCODE. */
-export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]> {
+export function* readFiles(list: ParsedFiles, reading: Reading): Steps<FileEntry[]> {
   const { info, root, view } = list
   const starts = yield* findFiles(list, reading.limits)
   const count = starts.length - 1
@@ -97,7 +97,7 @@ export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]>
 }
 
 /** Returns the start of each file, and the end of the last one. */
-function* findFiles({ info, view }: FileList, { advice, maxFiles }: Limits): Steps<Int32Array> {
+function* findFiles({ info, view }: ParsedFiles, { advice, maxFiles }: Limits): Steps<Int32Array> {
   const { start, end } = view.span('files')!
   if (view.bytes[start] !== LIST_TOKEN) info.fail('files', 'a list')
   let starts: Int32Array = new Int32Array(1024)
@@ -129,14 +129,14 @@ function grown(numbers: Int32Array): Int32Array {
   return more
 }
 
-function fieldsAt({ info, view }: FileList, { index, start }: FilePlace, reading: Reading): Fields {
+function fieldsAt({ info, view }: ParsedFiles, { index, start }: FilePlace, reading: Reading): Fields {
   const values = new BencodeView(view.bytes, dictSpans(view.bytes, start))
   return new Fields(values, info.name(`files[${index}]`), reading.warn)
 }
 
 /** @returns the file and its path below the torrent's name */
 function readFile(
-  list: FileList,
+  list: ParsedFiles,
   place: FilePlace,
   offset: number,
   reading: Reading,
@@ -164,7 +164,7 @@ function readFile(
 function renameFile(
   file: FileEntry,
   name: string,
-  list: FileList,
+  list: ParsedFiles,
   place: FilePlace,
   reading: Reading,
 ): FileEntry {

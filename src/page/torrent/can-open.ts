@@ -1,6 +1,6 @@
-import type { ListedFile } from '../../server/page/torrent-documents.ts'
+import type { FileRow } from '../../server/page/torrent-documents.ts'
 
 /** True if a file can be opened while its torrent runs: it is selected, or stored as a whole. */
-export function canOpen({ isStored, priority }: Pick<ListedFile, 'isStored' | 'priority'>): boolean {
+export function canOpen({ isStored, priority }: Pick<FileRow, 'isStored' | 'priority'>): boolean {
   return priority !== 'off' || isStored === true
 }

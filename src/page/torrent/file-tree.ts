@@ -1,7 +1,7 @@
-import type { FilesDocument, ListedFile } from '../../server/page/torrent-documents.ts'
+import type { FileRow, FilesDocument } from '../../server/page/torrent-documents.ts'
 
 /** A file of the tree, with its index in the .torrent. */
-export interface FileNode extends ListedFile {
+export interface FileNode extends FileRow {
   readonly index: number
   readonly name: string
 }

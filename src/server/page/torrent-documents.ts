@@ -162,7 +162,7 @@ export type PeersDocument = {
 }
 
 /** A file. */
-export type ListedFile = {
+export type FileRow = {
   /** Relative to the directory of the torrent, with `/`. */
   readonly path: string
   readonly length: number
@@ -177,5 +177,5 @@ export type ListedFile = {
 export type FilesDocument = {
   readonly isKnown: boolean
   readonly total: number
-  readonly files: { readonly [index: string]: ListedFile }
+  readonly files: { readonly [index: string]: FileRow }
 }

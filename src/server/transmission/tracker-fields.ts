@@ -7,7 +7,8 @@ const ANNOUNCE_ACTIVE = 3
 /** A count that is not known. */
 const UNKNOWN_COUNT = -1
 
-type RpcTrackerStatus = Torrent['discovery']['trackers'][number]
+/** The status of one tracker of a torrent. */
+export type RpcTrackerStatus = Torrent['discovery']['trackers'][number]
 
 interface RpcTracker {
   readonly id: number

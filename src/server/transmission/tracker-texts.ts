@@ -1,13 +1,17 @@
-import type { Torrent } from '../../pipeline/torrent.ts'
 import { JsonText } from './json-text.ts'
 import { toLegacy } from './key-names.ts'
 import { type RpcTorrent, trackersOf } from './rpc-torrent.ts'
-import { describeAnnounces, describeTiers, formatTiers, NO_SCRAPE, trackerHostOf } from './tracker-fields.ts'
+import {
+  describeAnnounces,
+  describeTiers,
+  formatTiers,
+  NO_SCRAPE,
+  type RpcTrackerStatus,
+  trackerHostOf,
+} from './tracker-fields.ts'
 
 /** Characters of the lists that are kept. A list of three trackers has about 6,000. */
 const MAX_KEPT_LENGTH = 4_194_304
-
-type RpcTrackerStatus = Torrent['discovery']['trackers'][number]
 
 /** A list of trackers as JSON. */
 interface TrackersText {

@@ -3,7 +3,7 @@ import type { Metainfo } from '../../../metainfo/metainfo.ts'
 import { FilePriorities } from '../../../session/records/file-priorities.ts'
 import { parsePieces } from '../../../session/torrent/torrent-progress.ts'
 import type { PageTorrent } from '../page-torrents.ts'
-import type { ListedFile } from '../torrent-documents.ts'
+import type { FileRow } from '../torrent-documents.ts'
 
 /** Returns the verified pieces of a torrent, also while it does not run. */
 export function verifiedOf({ stored, torrent }: PageTorrent, { pieceCount }: Metainfo): Bitfield {
@@ -15,7 +15,7 @@ export function verifiedOf({ stored, torrent }: PageTorrent, { pieceCount }: Met
 export function prioritiesOf(
   { stored, torrent }: PageTorrent,
   { files }: Metainfo,
-): (index: number) => ListedFile['priority'] {
+): (index: number) => FileRow['priority'] {
   if (stored) {
     const priorities = new FilePriorities(files.length, stored.record.priorities)
     return index => priorities.get(index)

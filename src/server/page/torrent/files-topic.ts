@@ -3,7 +3,7 @@ import type { Metainfo } from '../../../metainfo/metainfo.ts'
 import { completedBytes } from '../../../session/files/torrent-files.ts'
 import type { PageTorrent } from '../page-torrents.ts'
 import type { Topic } from '../topic.ts'
-import type { FilesDocument, ListedFile } from '../torrent-documents.ts'
+import type { FileRow, FilesDocument } from '../torrent-documents.ts'
 import { prioritiesOf, verifiedOf } from './file-state.ts'
 import { KnownMetainfo } from './known-metainfo.ts'
 import { PieceWatch } from './piece-watch.ts'
@@ -21,7 +21,7 @@ export class FilesTopic implements Topic {
   #described:
     | { readonly metainfo: Metainfo; readonly layout: Layout; readonly priorities: object | undefined }
     | undefined
-  #files: Record<string, ListedFile> = {}
+  #files: Record<string, FileRow> = {}
   #total = 0
 
   constructor(find: () => PageTorrent | undefined) {
@@ -52,7 +52,7 @@ export class FilesTopic implements Topic {
     this.#described = { metainfo, layout, priorities }
     const verified = verifiedOf(found, metainfo)
     const priorityOf = prioritiesOf(found, metainfo)
-    const files: Record<string, ListedFile> = {}
+    const files: Record<string, FileRow> = {}
     let total = 0
     for (const [index, { length, pad, path }] of metainfo.files.entries()) {
       if (pad || ++total > MAX_LISTED_FILES) continue
@@ -88,6 +88,6 @@ function haveOf(
   { servesVerified = false }: PageTorrent,
   length: number,
   have: number,
-): Pick<ListedFile, 'have' | 'isStored'> {
+): Pick<FileRow, 'have' | 'isStored'> {
   return { have, ...(servesVerified && have === length ? { isStored: true } : {}) }
 }
