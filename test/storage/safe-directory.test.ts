@@ -222,6 +222,7 @@ t.test('a FIFO that is created between the check and the use does not block', as
 t.test('a path that leads outside is rejected here too, after the parser', async t => {
   const { home, untouched } = homeBesideOutside(t)
   const directory = new SafeDirectory(home.directory, nodeFileSystem)
+  t.teardown(() => directory.forget())
   for (const path of ['../outside/new', 'a/../../outside/new', '/etc/new', 'a//b', './a', 'a/.', '', 'a\0b'])
     await t.rejects(directory.open(path, 'write'), { message: 'not one inside' }, JSON.stringify(path))
   t.same(fs.readdirSync(home.directory), [])
@@ -231,6 +232,7 @@ t.test('a path that leads outside is rejected here too, after the parser', async
 t.test('a symlink of a torrent never points outside', async t => {
   const { home, outside, untouched } = homeBesideOutside(t)
   const directory = new SafeDirectory(home.directory, nodeFileSystem)
+  t.teardown(() => directory.forget())
   for (const target of ['../outside/secret', '/etc/passwd', 'a/../../x'])
     await t.rejects(directory.link('s', target), { message: 'not one inside' }, target)
 

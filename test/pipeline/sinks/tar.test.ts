@@ -63,15 +63,20 @@ async function unpack(archive: Buffer, command = 'tar'): Promise<Unpacked> {
     })
     const files = new Map<string, Buffer | string>()
     const executable: string[] = []
-    for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
-      const at = join(entry.parentPath, entry.name)
-      const path = at.slice(directory.length + 1)
-      if (entry.isSymbolicLink()) files.set(path, `-> ${await readlink(at)}`)
-      if (!entry.isFile()) continue
-      files.set(path, await readFile(at))
-      const { mode, mtimeMs } = await lstat(at)
-      if (mode & 0o100) executable.push(path)
-      if (mtimeMs !== 0) throw new Error(`${path} is of ${mtimeMs}`)
+    // not by `recursive`, with which Node 26 follows symlinks
+    const directories = [directory]
+    for (let inside = directories.pop(); inside !== undefined; inside = directories.pop()) {
+      for (const entry of await readdir(inside, { withFileTypes: true })) {
+        const at = join(inside, entry.name)
+        const path = at.slice(directory.length + 1)
+        if (entry.isSymbolicLink()) files.set(path, `-> ${await readlink(at)}`)
+        if (entry.isDirectory()) directories.push(at)
+        if (!entry.isFile()) continue
+        files.set(path, await readFile(at))
+        const { mode, mtimeMs } = await lstat(at)
+        if (mode & 0o100) executable.push(path)
+        if (mtimeMs !== 0) throw new Error(`${path} is of ${mtimeMs}`)
+      }
     }
     return { files, executable, stderr }
   } finally {
