@@ -24,8 +24,11 @@ export function failAt(what: string, at: number): never {
   throw new InputError('ERR_BENCODE', `invalid bencoding: ${what} at byte ${at}`)
 }
 
-/** Returns the end of the integer at `start`. Throws ERR_BENCODE for an integer that a double cannot represent. */
-export function integerEnd(bytes: Uint8Array, start: number): number {
+/**
+ * Returns the end of the integer at `start`. Throws ERR_BENCODE.
+ * @param max the greatest absolute value; by default the greatest that a double represents exactly
+ */
+export function integerEnd(bytes: Uint8Array, start: number, max = Number.MAX_SAFE_INTEGER): number {
   let at = start + 1
   const negative = bytes[at] === MINUS_TOKEN
   if (negative) at++
@@ -33,7 +36,7 @@ export function integerEnd(bytes: Uint8Array, start: number): number {
   let value = 0
   for (let byte = bytes[at]; isDigit(byte); byte = bytes[++at]) {
     value = value * 10 + (byte - ZERO_TOKEN)
-    if (value > Number.MAX_SAFE_INTEGER) failAt('an integer beyond 2^53', start)
+    if (value > max) failAt('an integer beyond 2^53', start)
   }
   if (at === first || bytes[at] !== END_TOKEN) failUnexpected(bytes, at)
   if (bytes[first] === ZERO_TOKEN && (negative || at > first + 1))

@@ -63,7 +63,7 @@ export class Scan {
   /**
    * Validates the dictionary at `start` and locates the values at the keys in `wanted`. If a key is repeated, its first
    * value is used.
-   * @param strict a key that must not be repeated, with a value that must not contain a repeated key
+   * @param strict a key that must not be repeated, and whose value is validated strictly
    * @returns undefined if there is no dictionary at `start`
    */
   *dict(start: number, wanted: ReadonlySet<string>, strict?: string): Steps<DictSpans | undefined> {
@@ -86,10 +86,11 @@ export class Scan {
 
   /**
    * Validates the value at `start` and returns its end. It does not recurse, since the sender chooses the depth.
-   * @param unique true to reject repeated keys
+   * @param strict true to reject repeated keys, and integers beyond 2^53
    */
-  *value(start: number, unique = false): Steps<number> {
+  *value(start: number, strict = false): Steps<number> {
     const bytes = this.#bytes
+    const maxInteger = strict ? Number.MAX_SAFE_INTEGER : Number.POSITIVE_INFINITY
     const containers: ScannedContainer[] = []
     this.#keyCount = 0
     for (let at = start; ; ) {
@@ -102,7 +103,7 @@ export class Scan {
         at++
       } else if (container?.isDict && container.atKey) {
         const key = stringSpan(bytes, at)
-        if (unique) this.#addKey(container, key, at)
+        if (strict) this.#addKey(container, key, at)
         if (this.#count(at)) yield
         container.atKey = false
         at = key.end
@@ -116,7 +117,7 @@ export class Scan {
           at++
           continue
         }
-        at = byte === INTEGER_TOKEN ? integerEnd(bytes, at) : stringSpan(bytes, at).end
+        at = byte === INTEGER_TOKEN ? integerEnd(bytes, at, maxInteger) : stringSpan(bytes, at).end
       }
       const parent = containers.at(-1)
       if (parent === undefined) return at

@@ -3,7 +3,9 @@ import t from 'tap'
 import { type BencodeValue, encode } from '../../src/codec/bencode.ts'
 import { TsdlError } from '../../src/errors.ts'
 import { parse } from '../../src/metainfo/parse.ts'
+import { torrentOf } from '../../src/metainfo/torrent.ts'
 import { anyCharacter } from '../helpers/any-character.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
 
 type File = { length: number; path: string[] }
 
@@ -60,5 +62,15 @@ t.test('a length that is no exact number is an error', t => {
   } as unknown as BencodeValue)
   const large = Buffer.from(torrent.toString('latin1').replace('lengthi1e', `lengthi${10 ** 15}9e`), 'latin1')
   t.throws(() => parse(large), { code: 'ERR_BENCODE', message: 'beyond 2^53' })
+  t.end()
+})
+
+t.test('a number beyond 2^53 beside info is ignored', t => {
+  const torrent = torrentOf(makeTorrent({ files: [{ path: 'a', length: 1 }] }).metainfo)
+  const info = torrent.subarray(torrent.indexOf('4:info'))
+  const beside = Buffer.from(`d1:ai-${10 ** 15}00000e13:creation datei${10 ** 15}00000e`)
+  const { warnings, name } = parse(Buffer.concat([beside, info]))
+  t.equal(name, 'a')
+  t.strictSame(warnings, ['creation date: 100000000000000000000 is not a valid date, ignored'])
   t.end()
 })
