@@ -63,7 +63,7 @@ export class Scan {
   /**
    * Validates the dictionary at `start` and locates the values at the keys in `wanted`. If a key is repeated, its first
    * value is used.
-   * @param strict a key that must not be repeated, and whose value is validated strictly
+   * @param strict a key that must not be repeated; its value is validated strictly
    * @returns undefined if there is no dictionary at `start`
    */
   *dict(start: number, wanted: ReadonlySet<string>, strict?: string): Steps<DictSpans | undefined> {
