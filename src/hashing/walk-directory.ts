@@ -15,8 +15,18 @@ export interface WalkOptions {
   readonly limit: number
 }
 
-/** What a directory has in it: files, and the names of directories, in the order of their names. */
+/** The files of a directory, and the names of the directories in it, in the order of their names. */
 type Entries = readonly (FoundFile | string)[]
+
+/** A directory that is not listed yet. */
+interface PendingDirectory {
+  /** Below the root, '' for the root. */
+  readonly path: string
+  /** The names in the path. */
+  readonly names: readonly string[]
+  /** True if all names in the path are plain. */
+  readonly isPlain: boolean
+}
 
 /**
  * Returns the files below a directory, in the order of their names, each directory at the place of its own name. The
@@ -25,17 +35,20 @@ type Entries = readonly (FoundFile | string)[]
 export async function walkDirectory(root: string, { limit, list }: WalkOptions): Promise<FoundFile[]> {
   const directories = new Map<string, Entries>()
   const prefix = join(root, sep)
-  for (let level = ['']; level.length > 0; ) {
-    const below: string[] = []
+  for (let level: PendingDirectory[] = [{ path: '', names: [], isPlain: true }]; level.length > 0; ) {
+    const below: PendingDirectory[] = []
     const size = Math.min(MAX_BATCH_DIRECTORIES, Math.ceil(level.length / limit))
     await forEachInParallel(batchesOf(level, size), limit, async batch => {
-      const found = await list(batch.map(path => (path === '' ? root : prefix + path)))
+      const found = await list(batch.map(({ path }) => (path === '' ? root : prefix + path)))
       // Entries are made while other threads list.
       for (const [at, listing] of found.entries()) {
-        const path = batch[at]!
-        const entries = entriesOf(listing, path === '' ? [] : path.split(sep))
+        const { names, path, ...above } = batch[at]!
+        const isPlain = above.isPlain && listing.arePlain
+        const entries = entriesOf(listing, names, isPlain)
         directories.set(path, entries)
-        for (const entry of entries) if (typeof entry === 'string') below.push(join(path, entry))
+        for (const entry of entries)
+          if (typeof entry === 'string')
+            below.push({ path: join(path, entry), names: [...names, entry], isPlain })
       }
     })
     level = below
@@ -51,8 +64,8 @@ export async function walkDirectory(root: string, { limit, list }: WalkOptions):
   return files
 }
 
-function entriesOf(listing: Listing, names: readonly string[]): Entries {
-  const { arePlain, attributes, content, offsets, sizes } = listing
+function entriesOf(listing: Listing, names: readonly string[], arePlain: boolean): Entries {
+  const { attributes, content, offsets, sizes } = listing
   if (sizes.length === 0) return []
   const directory = { names, isPlain: arePlain && leavesPlainPaths(names), content }
   const attributesOfEach = attributes?.split('\0')
