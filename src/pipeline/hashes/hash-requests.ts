@@ -5,7 +5,7 @@ import { type HashRange, NODE_LENGTH, rangeKey } from '../../codec/hash-range.ts
 /** A peer that may have hashes. */
 export interface HashPeer {
   readonly hashes: {
-    /** True if the peer may be asked now. */
+    /** True if the peer may be asked for another range now. */
     readonly canAsk: boolean
     request(range: HashRange): void
   }
@@ -31,9 +31,9 @@ export interface HashQuestion<Peer> {
   readonly restMs?: number
 }
 
-/** Milliseconds after which another peer is asked if there is one. A later answer is used, too. */
+/** Milliseconds after which another peer is asked if one is free. A later answer is used, too. */
 const SLOW_ANSWER_MS = 2_000
-/** Milliseconds after which a peer rests, also if there is no other one. */
+/** Milliseconds after which a peer rests if no other one is free. The only peer is asked again then. */
 const ANSWER_TIMEOUT_MS = 10_000
 /** Milliseconds until a peer that rejected a request, or did not answer in time, may get it again. */
 const REJECTED_REST_MS = 30_000
@@ -47,6 +47,8 @@ interface Asked<Peer> extends Omit<HashQuestion<Peer>, 'needsPeer'> {
   since: number
   /** Peers that rest for this question, and until when. */
   readonly resting: Map<Peer, number>
+  /** Peers that have the request and have not answered it. They may get it again, also if they can take no other one. */
+  readonly unanswered: Set<Peer>
 }
 
 /**
@@ -82,6 +84,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
     this.#peers.delete(peer)
     for (const question of this.#questions.values()) {
       question.resting.delete(peer)
+      question.unanswered.delete(peer)
       if (question.peer === peer) question.peer = undefined
     }
     this.ask()
@@ -107,7 +110,8 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
     }
     this.#questions.set(key, {
       ...question,
-      ...{ needsPeer: question.needsPeer, promise, settle, peer: undefined, since: 0, resting: new Map() },
+      ...{ needsPeer: question.needsPeer, promise, settle, peer: undefined, since: 0 },
+      ...{ resting: new Map(), unanswered: new Set() },
     })
     this.ask()
     return promise
@@ -117,6 +121,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
   onAnswer(peer: Peer, range: HashRange, hashes: Uint8Array | undefined): void {
     const question = this.#questions.get(rangeKey(range))
     if (question) {
+      question.unanswered.delete(peer)
       if (question.peer === peer) question.peer = undefined
       if (!hashes) question.resting.set(peer, this.#now() + (question.restMs ?? REJECTED_REST_MS))
       else if (nodeAbove(range, hashes).equals(question.expected)) {
@@ -161,9 +166,10 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
         question.settle(undefined)
         continue
       }
-      const peer = this.#choosePeer(free, question)
+      const peer = this.#choosePeer(free, question) ?? this.#choosePeer(question.unanswered, question)
       if (!peer) continue
       question.peer = peer
+      question.unanswered.add(peer)
       question.since = this.#now()
       peer.hashes.request(question.range)
       // the peer is last in turn from now on

@@ -152,6 +152,19 @@ t.test('one peer alone that is silent is asked again after 10 s', async t => {
   t.same(await answer, hashes)
 })
 
+t.test('one peer alone that dropped as many requests as it may have is asked for the same again', async t => {
+  const { requests, peers, pass } = setup(1)
+  const answers = [half(0), half(4)].map(range => requests.fetch({ range, expected: root }))
+  peers[0]!.canAsk = false
+  const third = requests.fetch({ range: all, expected: root })
+  pass(10_000)
+  t.same(peers[0]!.requests, [half(0), half(4), half(0), half(4)])
+  requests.onAnswer(peers[0]!, half(0), Buffer.concat([...layers[0]!.slice(0, 4), layers[2]![1]!]))
+  t.same(await answers[0], Buffer.concat(layers[0]!.slice(0, 4)))
+  requests.end()
+  t.same([await answers[1], await third], [undefined, undefined])
+})
+
 t.test('a peer that disconnects is replaced', async t => {
   const { requests, peers } = setup(2)
   const answer = requests.fetch({ range: all, expected: root })
