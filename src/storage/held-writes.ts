@@ -1,9 +1,13 @@
 import type { LentBytes, WindowOwner } from './storage.ts'
 
-/** A reader that may still need held bytes. */
+/** A reader that takes held bytes. */
 export interface RangeReader {
   /** True if the reader still needs any byte from `start` to before `end`. */
   needs(start: number, end: number): boolean
+  /** Called when more bytes are held. */
+  serve(): void
+  /** Called when no more bytes will be held. */
+  fail(error: Error): void
 }
 
 /** A write that is held. */
@@ -17,11 +21,11 @@ interface Held {
 }
 
 /** The writes of a window: those that readers need are held, and copies of the last finished ones are kept. */
-export class HeldWrites<Reader extends RangeReader> {
+export class HeldWrites {
   /** The readers that are open. */
-  readonly readers = new Set<Reader>()
+  readonly #readers = new Set<RangeReader>()
   /** Decides which writes are held. Without it, each write is held for all readers. */
-  owner: WindowOwner | undefined
+  #owner: WindowOwner | undefined
   readonly #keep: number
   /** Writes by position. */
   readonly #held = new Map<number, Held>()
@@ -38,6 +42,27 @@ export class HeldWrites<Reader extends RangeReader> {
   /** Number of bytes of held writes and of kept copies. */
   get buffered(): number {
     return this.#buffered + this.#keeping
+  }
+
+  /** Sets the owner, which decides which writes are held. */
+  attach(owner: WindowOwner): void {
+    this.#owner = owner
+  }
+
+  /** Adds a reader. */
+  addReader(reader: RangeReader): void {
+    this.#readers.add(reader)
+  }
+
+  /** Removes a reader, and resolves the writes that only this one needed. Idempotent. */
+  removeReader(reader: RangeReader): void {
+    this.#readers.delete(reader)
+    this.trim()
+  }
+
+  /** Serves all readers. */
+  serve(): void {
+    for (const reader of this.#readers) reader.serve()
   }
 
   /** True while the write at `position` can be read. */
@@ -67,7 +92,7 @@ export class HeldWrites<Reader extends RangeReader> {
   /** Lends at most `length` bytes of the write that contains `position`. */
   take(position: number, length: number): LentBytes | undefined {
     const found = this.#find(position)
-    if (found === undefined) return copyOf(this.owner?.peek?.(position)?.subarray(0, length))
+    if (found === undefined) return copyOf(this.#owner?.peek?.(position)?.subarray(0, length))
     const from = position - found.position
     const bytes = found.bytes.subarray(from, from + length)
     if (!isHeld(found)) return { bytes, release() {} }
@@ -93,13 +118,14 @@ export class HeldWrites<Reader extends RangeReader> {
     for (const held of this.#held.values()) this.#settle(held)
   }
 
-  /** Forgets all writes. Those that are held reject with `error`. */
+  /** Forgets all writes, and fails all readers. Writes that are held reject with `error`. */
   fail(error: Error): void {
     const waiting = [...this.#held.values()]
     this.#held.clear()
     this.#kept.clear()
     this.#buffered = this.#keeping = 0
     for (const { reject } of waiting) reject(error)
+    for (const reader of this.#readers) reader.fail(error)
   }
 
   /** Returns the write that contains `position`. There are few, and most takes start where a write starts. */
@@ -120,8 +146,8 @@ export class HeldWrites<Reader extends RangeReader> {
   #settle(held: Held): void {
     if (held.lent > 0 || this.#held.get(held.position) !== held) return
     const end = held.position + held.bytes.length
-    if (this.owner?.isNear(held.position) ?? true) {
-      for (const reader of this.readers) if (reader.needs(held.position, end)) return
+    if (this.#owner?.isNear(held.position) ?? true) {
+      for (const reader of this.#readers) if (reader.needs(held.position, end)) return
     }
     this.#end(held)
   }
@@ -135,12 +161,12 @@ export class HeldWrites<Reader extends RangeReader> {
       this.#keeping += bytes.length
     }
     resolve()
-    if (!this.#kept.has(position)) this.owner?.forget(position)
+    if (!this.#kept.has(position)) this.#owner?.forget(position)
     for (const [oldest, { length }] of this.#kept) {
       if (this.#keeping <= this.#keep) break
       this.#kept.delete(oldest)
       this.#keeping -= length
-      this.owner?.forget(oldest)
+      this.#owner?.forget(oldest)
     }
   }
 }

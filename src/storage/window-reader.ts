@@ -11,17 +11,18 @@ interface Parked {
 /** A reader that goes forward through a window, from a start to an end. */
 export class WindowReader implements WindowSource, RangeReader {
   readonly #range: WindowRange
-  readonly #writes: HeldWrites<WindowReader>
+  readonly #writes: HeldWrites
   /** Bytes before this position were taken or skipped. */
   #position: number
   #parked: Parked | undefined
   #failure: Error | undefined
 
-  /** @param writes what the reader takes from, which has the reader in `readers` until it is closed */
-  constructor(range: WindowRange, writes: HeldWrites<WindowReader>) {
+  /** @param writes the writes to take from; the reader is added to them, and removed when it ends */
+  constructor(range: WindowRange, writes: HeldWrites) {
     this.#range = range
     this.#writes = writes
     this.#position = range.start
+    writes.addReader(this)
   }
 
   get closed(): boolean {
@@ -74,8 +75,7 @@ export class WindowReader implements WindowSource, RangeReader {
     this.#failure = error
     this.#parked?.reject(error)
     this.#parked = undefined
-    this.#writes.readers.delete(this)
-    this.#writes.trim()
+    this.#writes.removeReader(this)
   }
 
   #skip(position: number): void {

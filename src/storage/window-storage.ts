@@ -19,7 +19,7 @@ export interface WindowStorageOptions {
 export class WindowStorage implements Storage, ReadWindow {
   readonly retains = false
   readonly window = this
-  readonly #writes: HeldWrites<WindowReader>
+  readonly #writes: HeldWrites
   #failure: Error | undefined
 
   /** @throws InputError for an option that is invalid */
@@ -35,13 +35,12 @@ export class WindowStorage implements Storage, ReadWindow {
 
   /** See ReadWindow. Without an owner, each write is held for all readers. */
   attach(owner: WindowOwner): void {
-    this.#writes.owner = owner
+    this.#writes.attach(owner)
   }
 
   /** See ReadWindow. */
   open(range: WindowRange): WindowReader {
     const reader = new WindowReader(range, this.#writes)
-    this.#writes.readers.add(reader)
     if (this.#failure) reader.fail(this.#failure)
     return reader
   }
@@ -51,15 +50,15 @@ export class WindowStorage implements Storage, ReadWindow {
     checkArgument('bytes', bytes, 'bytes')
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (bytes.length === 0 || this.#writes.holds(position)) return Promise.resolve()
-    const resting = this.#writes.hold(position, bytes)
+    const held = this.#writes.hold(position, bytes)
     this.serve()
     this.#writes.settle(position)
-    return resting
+    return held
   }
 
   /** See ReadWindow. */
   serve(): void {
-    for (const reader of this.#writes.readers) reader.serve()
+    this.#writes.serve()
   }
 
   /** Resolves the writes that are not near to any reader, to make room. */
@@ -92,6 +91,5 @@ export class WindowStorage implements Storage, ReadWindow {
     if (this.#failure !== undefined) return
     this.#failure = error
     this.#writes.fail(error)
-    for (const reader of this.#writes.readers) reader.fail(error)
   }
 }
