@@ -298,6 +298,33 @@ t.test('a check and moves of a torrent are done one after the other', async t =>
   t.strictSame(await disk.readFile('/home/a'), made.content)
 })
 
+t.test(
+  'a check that waits is one for all that request it, also after the check before it has ended',
+  async t => {
+    const { session, disk } = await openSession(t)
+    const [torrent, other] = await Promise.all(
+      ['a', 'b'].map(async name => {
+        const made = smallTorrent(name)
+        await disk.writeFile(`/home/${name}`, made.content)
+        const added = await session.add(made.metainfo)
+        await waitForSession(session, () => added.status === 'seeding')
+        return added
+      }),
+    )
+    const first = torrent!.recheck()
+    t.equal(torrent!.status, 'waiting')
+    while (torrent!.status === 'waiting') await new Promise(setImmediate)
+    t.equal(torrent!.status, 'checking')
+    const jobs = [other!.recheck(), torrent!.recheck()]
+    await first
+    t.equal(torrent!.status, 'waiting')
+    const last = torrent!.recheck()
+    await Promise.all(jobs)
+    t.not(torrent!.status, 'waiting')
+    await last
+  },
+)
+
 t.test('a job that waits is dropped when the torrent is removed', async t => {
   const { session, disk } = await openSession(t)
   const made = smallTorrent('a')

@@ -51,7 +51,7 @@ export class TorrentJobs {
 
   /** @throws InputError ERR_BUSY while a job runs */
   mustBeIdle(): void {
-    if (!this.current) return
+    if (this.#count === 0) return
     const job = this.current === 'moving' ? 'moved' : 'checked'
     const { name } = this.#stored.record
     throw new InputError('ERR_BUSY', `${name}: its files are being ${job}: wait for that to end`)
@@ -60,7 +60,8 @@ export class TorrentJobs {
   /** See SessionTorrent. */
   recheck(): Promise<void> {
     // one that has not begun hashes the files of this moment too
-    this.#nextCheck ??= this.#run('waiting', async signal => {
+    if (this.#nextCheck) return this.#nextCheck
+    const check = this.#run('waiting', async signal => {
       await this.#hold()
       await this.#context.checks.add(async () => {
         signal.throwIfAborted()
@@ -71,9 +72,11 @@ export class TorrentJobs {
         })
       })
     }).finally(() => {
-      this.#nextCheck = undefined
+      // by now another one may wait
+      if (this.#nextCheck === check) this.#nextCheck = undefined
     })
-    return this.#nextCheck
+    this.#nextCheck = check
+    return check
   }
 
   /** See SessionTorrent. */
