@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../index.ts'
+import { EXIT_CODES, ExitError } from './exit.ts'
 import { formatFiles, selectFiles } from './selection.ts'
 import { visible } from './terminal.ts'
 
@@ -10,7 +11,7 @@ const MAX_RANGE = 1_000_000
 /**
  * Shows the files on standard error and reads which of them to download from standard input, until the answer is valid.
  * Resolves with values of `--file`; none stand for all files.
- * @throws InputError if standard input is not a terminal, or ends
+ * @throws InputError if standard input is not a terminal, or ends @throws ExitError after Ctrl-C
  */
 export async function askForFiles(metainfo: Metainfo): Promise<readonly string[]> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
@@ -18,16 +19,15 @@ export async function askForFiles(metainfo: Metainfo): Promise<readonly string[]
   }
   process.stderr.write(`${visible(formatFiles(metainfo))}\n`)
   const lines = createInterface({ input: process.stdin, output: process.stderr })
-  const interrupted = new AbortController()
-  lines.on('SIGINT', () => {
-    interrupted.abort()
-    process.kill(process.pid, 'SIGINT')
-  })
-  lines.on('close', () => interrupted.abort())
+  const ended = new AbortController()
+  const end = (reason: Error) => ended.abort(reason)
+  // the line editor reads Ctrl-C itself, so that no signal comes
+  lines.on('SIGINT', () => end(new ExitError(EXIT_CODES.interrupted)))
+  lines.on('close', () => end(new InputError('ERR_USAGE', 'no files were selected')))
   try {
     for (;;) {
       const answer = await lines.question('files to download, such as 0 2-4 *.mkv (Enter for all): ', {
-        signal: interrupted.signal,
+        signal: ended.signal,
       })
       const patterns = parseAnswer(answer)
       const fault = await faultOf(metainfo, patterns)
@@ -35,8 +35,7 @@ export async function askForFiles(metainfo: Metainfo): Promise<readonly string[]
       process.stderr.write(`${visible(fault)}\n`)
     }
   } catch (error) {
-    if (!interrupted.signal.aborted) throw error
-    throw new InputError('ERR_USAGE', 'no files were selected')
+    throw ended.signal.aborted ? ended.signal.reason : error
   } finally {
     lines.close()
   }
@@ -58,7 +57,8 @@ async function faultOf(metainfo: Metainfo, patterns: readonly string[]): Promise
     await selectFiles(metainfo, patterns)
     return undefined
   } catch (error) {
-    if (error instanceof InputError) return error.message
+    // the list of files is on the screen already
+    if (error instanceof InputError) return error.message.replace('; the files are:', '')
     throw error
   }
 }

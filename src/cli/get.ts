@@ -17,7 +17,8 @@ import { TextReporter } from './text-reporter.ts'
 export async function get(source: string | Metainfo, options: GetOptions): Promise<number> {
   const shown: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
   const { log } = options
-  const reporter = log === undefined ? shown : teeReporter(shown, new JsonReporter(undefined, openLog(log)))
+  const reporter =
+    log === undefined ? shown : teeReporter(shown, new JsonReporter(undefined, openLog(log, shown)))
   const client = createClient(options, reporter)
   const run = new DownloadRun(client, reporter, options)
   let closePage = async () => {}

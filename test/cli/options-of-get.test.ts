@@ -112,6 +112,9 @@ t.test('--log appends the events of one or several sources to a file', async t =
     code: 2,
     stderr: /^tsdl: --log: cannot write /,
   })
+  const full = await tsdl([made.path, '-o', 'd', '--log', '/dev/full'], { cwd })
+  t.equal(full.code, 0)
+  t.strictSame(full.stderr.match(/--log: .*/g), ['--log: cannot write "/dev/full": no space left on device'])
 })
 
 t.test('--seed shares after the download until a signal', async t => {
@@ -180,10 +183,14 @@ t.test('--interactive asks which files to download', { skip: NO_TMUX }, async t 
   terminal.type(`tsdl ${made.path} --no-dht --no-lsd -o d --interactive`, 'Enter')
   await terminal.waitFor(/files to download, such as/)
   terminal.type('7', 'Enter')
-  await terminal.waitFor(/no file matches "7"/)
+  await terminal.waitFor(/no file matches "7"$/)
   terminal.type('0-1', 'Enter')
   await terminal.waitFor(/^saved d\/three/)
   t.strictSame(readdirSync(join(t.testdirName, 'd/three/sub')), ['b.txt'])
+  terminal.type(`clear; tsdl ${made.path} --no-dht --no-lsd -o e --interactive; echo exit $?`, 'Enter')
+  await terminal.waitFor(/files to download, such as/)
+  terminal.type('C-c')
+  await terminal.waitFor(/^exit 130/)
   const { code, stderr } = await tsdl([made.path, '-o', 'e', '--interactive'], { cwd: t.testdirName })
   t.match({ code, stderr }, { code: 2, stderr: /^tsdl: --interactive needs a terminal/ })
 })

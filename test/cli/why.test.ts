@@ -157,6 +157,8 @@ t.test('why considers only the selected files', async t => {
   ])
   t.equal(missing.bottleneck.sentence, 'the only peer lacks what is missing (availability 0.00)')
   t.equal(present.status, 'seeding', 'whatever was in the way until it had the selected file')
+  t.match(present, { completed: { bytes: 65_536, seconds: Number } })
+  t.notOk('completed' in missing)
   t.equal(unknown.code, 2)
   t.match(unknown.lines, [/no file matches "c.bin"/])
 })

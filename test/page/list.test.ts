@@ -78,6 +78,10 @@ t.test('each state is described by a sentence', async t => {
   const words = (changes: Partial<ListedTorrent>) => describeState(torrent('x', changes)).words
   t.equal(words({ down: 9 }), 'Downloading from 1 peer')
   t.equal(words({ peers: 0, reason: 'no peers are known' }), 'Waiting: no peers are known')
+  const explained = { peers: 0, reason: 'no peers are known' }
+  t.equal(describeState(torrent('x', explained), true).words, 'Waiting for data')
+  const metadata = { ...explained, status: 'metadata' as const }
+  t.equal(describeState(torrent('x', metadata), true).words, 'Getting its list of files: 0 peers')
   t.equal(words({ status: 'failed', reason: 'the disk is full' }), 'Stopped by an error: the disk is full')
   t.equal(words({ status: 'checking', checked: 0.456 }), 'Checking files, 45%')
   t.equal(words({ status: 'stopped' }), 'Paused')

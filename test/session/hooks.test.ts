@@ -97,7 +97,7 @@ t.test('a command that fails, is missing, or does not end is a StorageError', as
   await t.rejects(new CommandHook(join(dir, 'fails')).deliver(event, never), failing)
   await t.rejects(new CommandHook(join(dir, 'none')).deliver(event, never), {
     code: 'ERR_STORAGE',
-    message: /ENOENT/,
+    message: `the command ${join(dir, 'none')} failed: no such file or directory`,
   })
   const clock = new VirtualClock()
   const environment = { OUT: join(dir, 'out'), PATH: process.env.PATH }

@@ -36,7 +36,7 @@ export async function getSeveral(sources: readonly string[], options: GetOptions
   const shown: SeveralReporter = options.json ? new SeveralJsonReporter() : new SeveralTextReporter(options)
   const { log } = options
   const reporter =
-    log === undefined ? shown : teeReporter(shown, new SeveralJsonReporter(undefined, openLog(log)))
+    log === undefined ? shown : teeReporter(shown, new SeveralJsonReporter(undefined, openLog(log, shown)))
   const client = createClient(options, reporter)
   const runs = [...new Set(sources)].map(source => new SourceRun(source, client, reporter, options))
   let timer: Timer | undefined

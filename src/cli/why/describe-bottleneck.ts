@@ -1,21 +1,32 @@
 import type { Bottleneck, Evidence, FastestPeer } from '../../index.ts'
-import { bytes, count, rate } from '../amounts.ts'
+import { averageRate, bytes, count, duration, rate } from '../amounts.ts'
+import type { CompletedDownload, Diagnosis } from './diagnosis.ts'
 
 /** Columns of the names of measurements. */
 const NAME_COLUMNS = 15
 
-/** Describes a bottleneck: its sentence, and the measurements, one per line. @param kinds the seconds of each kind */
+/**
+ * Describes a bottleneck: its sentence, and the measurements, one per line.
+ * @param measured the seconds of each kind, and when the download was complete
+ */
 export function describeBottleneck(
   { evidence, kind, outcomes, sentence }: Bottleneck,
-  kinds: Readonly<Record<string, number>> = {},
+  { completed, kinds = {} }: Pick<Diagnosis, 'completed' | 'kinds'> = {},
 ): string {
+  const complete = completed && describeCompletion(completed)
+  if (kind === 'none' && complete) return `nothing is missing: the download was complete ${complete}`
   const rows: [name: string, text: string][] = evidence.seconds > 0 ? [...measuredRows(evidence)] : []
+  if (complete) rows.unshift(['complete', complete])
   const limits = Object.entries(kinds).sort(([, a], [, b]) => b - a)
   if (limits.length > 1)
     rows.push(['limits', limits.map(([kind, seconds]) => `${kind} ${seconds} s`).join(', ')])
   for (const { address, outcome } of outcomes) rows.push(['peer', `${address}: ${outcome}`])
   const lines = rows.map(([name, text]) => `  ${name.padEnd(NAME_COLUMNS)}${text}`)
   return [kind === 'none' || lines.length === 0 ? sentence : `${sentence}\n`, ...lines].join('\n')
+}
+
+function describeCompletion({ bytes: size, seconds }: CompletedDownload): string {
+  return `after ${duration(seconds)} (${bytes(size)}${averageRate(size, seconds)})`
 }
 
 function* measuredRows(evidence: Evidence): Generator<[name: string, text: string]> {

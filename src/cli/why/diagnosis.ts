@@ -16,6 +16,12 @@ export interface WhyOptions extends PeerOptions, ExchangeOptions, SourceOptions 
   readonly quiet?: boolean
 }
 
+/** The time and the size of a completed download. */
+export interface CompletedDownload {
+  readonly seconds: number
+  readonly bytes: number
+}
+
 /** A torrent, and what limits it. */
 export interface Diagnosis {
   readonly name: string
@@ -26,4 +32,6 @@ export interface Diagnosis {
   readonly bottleneck: Bottleneck | null
   /** The seconds for which each kind limited a measured download. */
   readonly kinds?: Readonly<Record<string, number>>
+  /** A measured download that was completed: the seconds that it took, and its bytes. */
+  readonly completed?: CompletedDownload
 }

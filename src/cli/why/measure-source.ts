@@ -15,7 +15,7 @@ import type { Reporter } from '../reporter.ts'
 import { runUntilSignal } from '../run-until-signal.ts'
 import { selectFiles } from '../selection.ts'
 import { openSource } from '../source.ts'
-import type { Diagnosis, WhyOptions } from './diagnosis.ts'
+import type { CompletedDownload, Diagnosis, WhyOptions } from './diagnosis.ts'
 
 const DEFAULT_TIME_MS = 10_000
 const SAMPLE_INTERVAL_MS = 250
@@ -53,6 +53,11 @@ export async function measureSource(
     const torrent = await client.add(parsed, { ...torrentOptionsOf(options), ...names })
     torrent.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
     const started = torrent.ready.then(metainfo => beginDownload(torrent, metainfo, parsed, options))
+    const start = systemClock.now()
+    let completed: CompletedDownload | undefined
+    torrent.once('done', () => {
+      completed = { seconds: (systemClock.now() - start) / 1000, bytes: torrent.progress.total }
+    })
     const durations = await measure(torrent, started, timeMs, reporter)
     const { bottleneck } = longestOf(durations) ?? { bottleneck: torrent.bottleneck }
     const infoHash = torrent.infoHash.toString('hex')
@@ -60,6 +65,7 @@ export async function measureSource(
       ...{ name: torrent.details.metainfo?.name ?? infoHash, infoHash },
       ...{ status: torrent.state, bottleneck },
       kinds: Object.fromEntries(Array.from(durations, ([kind, { ms }]) => [kind, Math.round(ms / 100) / 10])),
+      ...(completed ? { completed } : {}),
     }
   })
 }

@@ -27,7 +27,7 @@ function describeDiagnoses(torrents: readonly Diagnosis[]): string {
   const [first, ...others] = torrents
   if (!first) return 'the server has no torrents'
   if (others.length > 0) return torrents.map(torrent => `${torrent.name}: ${sentenceOf(torrent)}`).join('\n')
-  return first.bottleneck ? describeBottleneck(first.bottleneck, first.kinds) : sentenceOf(first)
+  return first.bottleneck ? describeBottleneck(first.bottleneck, first) : sentenceOf(first)
 }
 
 function sentenceOf({ bottleneck, status }: Diagnosis): string {

@@ -11,16 +11,20 @@ export interface DescribedState {
   readonly tone: StateTone
 }
 
-/** Describes what a torrent does, for a reader without knowledge of BitTorrent. */
-export function describeState(torrent: ListedTorrent): DescribedState {
+/**
+ * Describes what a torrent does, for a reader without knowledge of BitTorrent.
+ * @param isExplained true if the reason of a wait is shown elsewhere @default false
+ */
+export function describeState(torrent: ListedTorrent, isExplained = false): DescribedState {
   const { down, peers, reason, status, up } = torrent
+  const wait = isExplained ? undefined : reason
   switch (status) {
     case 'failed':
       return { words: `Stopped by an error: ${reason ?? 'unknown'}`, tone: 'bad' }
     case 'metadata':
-      return { words: `Getting its list of files: ${reason ?? formatCount(peers, 'peer')}`, tone: 'warn' }
+      return { words: `Getting its list of files: ${wait ?? formatCount(peers, 'peer')}`, tone: 'warn' }
     case 'downloading':
-      if (down < 1 && reason) return { words: `Waiting: ${reason}`, tone: 'warn' }
+      if (down < 1 && reason) return { words: wait ? `Waiting: ${wait}` : 'Waiting for data', tone: 'warn' }
       return { words: `Downloading from ${formatCount(peers, 'peer')}`, tone: 'active' }
     case 'seeding':
       if (!isComplete(torrent))

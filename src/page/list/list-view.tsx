@@ -45,6 +45,7 @@ export function ListView({ onAdd }: { onAdd: (() => void) | undefined }) {
     <div class="view list-view">
       <Filters counts={counts} query={query} onChange={changeQuery} />
       <main class="list-main" aria-label="Torrents">
+        <h1 class="hidden-text">Torrents</h1>
         {chosen.length > 0 ? (
           <SelectionBar rows={chosen} onDialog={setDialog} onClear={() => setSelection(NO_SELECTION)} />
         ) : (

@@ -15,10 +15,18 @@ import { CopyButton } from './copy-button.tsx'
 
 const STOPPED_STATUSES = ['stopped', 'finished', 'failed']
 
-/** The name of a torrent, its state, and the actions on it. */
-export function TorrentHeader({ document, infoHash }: { document: TorrentDocument; infoHash: string }) {
+/** The name of a torrent, its state, and the actions on it. The overview explains a wait itself. */
+export function TorrentHeader({
+  document,
+  infoHash,
+  isOverview,
+}: {
+  document: TorrentDocument
+  infoHash: string
+  isOverview: boolean
+}) {
   const { facts, magnet, torrent } = document
-  const { tone, words } = describeState(torrent)
+  const { tone, words } = describeState(torrent, isOverview && document.why !== undefined)
   const part = partOf(torrent)
   return (
     <header class="torrent-header">

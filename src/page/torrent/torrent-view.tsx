@@ -29,7 +29,7 @@ export function TorrentView({ infoHash, rest }: { infoHash: string; rest: readon
   const tab = VIEW_TABS.some(([name]) => name === first) ? (first as TabName) : 'overview'
   return (
     <main class="view torrent-view">
-      <TorrentHeader document={known} infoHash={infoHash} />
+      <TorrentHeader document={known} infoHash={infoHash} isOverview={tab === 'overview'} />
       <nav class="tabs" aria-label="Parts of the torrent">
         {VIEW_TABS.map(([name, words]) => (
           <a key={name} href={torrentUrlOf(infoHash, name)} aria-current={name === tab ? 'page' : undefined}>

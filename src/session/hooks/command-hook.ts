@@ -3,6 +3,7 @@ import { addAbortListener } from 'node:events'
 import { checkArgument } from '../../codec/check-arguments.ts'
 import { messageOf, StorageError } from '../../errors.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
+import { reasonOf } from '../../ports/reason-of.ts'
 import type { Hook, HookEvent } from './hook-event.ts'
 
 /** Options of `CommandHook`. */
@@ -52,7 +53,7 @@ export class CommandHook implements Hook {
     }, timeout)
     const listener = addAbortListener(signal, end)
     try {
-      const { code, signal: killer } = await ending(child)
+      const { code, signal: killer } = await this.#ending(child)
       if (isLate) throw this.#failure(`it ran for more than ${timeout / 1000} s and was ended`)
       if (code !== 0) throw this.#failure(code === null ? `it was ended by ${killer}` : `exit code ${code}`)
     } finally {
@@ -74,6 +75,13 @@ export class CommandHook implements Hook {
     }
   }
 
+  #ending(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
+    return new Promise((resolve, reject) => {
+      child.once('error', error => reject(this.#failure(reasonOf(error), error)))
+      child.once('close', (code, signal) => resolve({ code, signal }))
+    })
+  }
+
   #failure(reason: string, cause?: unknown): StorageError {
     return new StorageError('ERR_STORAGE', `the command ${this.#program} failed: ${reason}`, cause)
   }
@@ -83,15 +91,6 @@ export class CommandHook implements Hook {
 function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const isSecret = (name: string) => /^TSDL_(\w+_)?(TOKEN|PASSWORD)$/i.test(name)
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !isSecret(name)))
-}
-
-function ending(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
-  return new Promise((resolve, reject) => {
-    child.once('error', error =>
-      reject(new StorageError('ERR_STORAGE', `the command failed: ${messageOf(error)}`, error)),
-    )
-    child.once('close', (code, signal) => resolve({ code, signal }))
-  })
 }
 
 /** Returns the variables of an event. A variable cannot have a zero byte. */
