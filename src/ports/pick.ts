@@ -3,6 +3,8 @@ export function pick<T, K extends keyof T>(
   from: T,
   ...keys: K[]
 ): { [key in K]?: Exclude<T[key], undefined> } {
-  const entries = keys.flatMap(key => (from[key] === undefined ? [] : [[key, from[key]]]))
-  return Object.fromEntries(entries)
+  // a loop, since this is called several times for each of thousands of torrents
+  const picked: Partial<Pick<T, K>> = {}
+  for (const key of keys) if (from[key] !== undefined) picked[key] = from[key]
+  return picked as { [key in K]?: Exclude<T[key], undefined> }
 }

@@ -195,7 +195,7 @@ export class SessionTorrent implements Queued {
     const list = await this.#stored.loadFileList()
     const { pieces, priorities } = this.record
     const verified = this.#stored.isRunKnown ? this.torrent!.verified : parsePieces(pieces, list.pieceCount)
-    return [...listTorrentFiles(list, verified, new FilePriorities(list.fileCount, priorities))]
+    return listTorrentFiles(list, verified, new FilePriorities(list.fileCount, priorities))
   }
 
   /**

@@ -1,6 +1,7 @@
 import { Bitfield } from '../../codec/bitfield.ts'
 import type { SessionFile } from '../../session/files/torrent-files.ts'
 import { parsePieces } from '../../session/torrent/torrent-progress.ts'
+import { JsonText } from './json-text.ts'
 import { countSources, isReceiving, isSending, listPeers } from './peer-fields.ts'
 import { type RpcTorrent, trackersOf } from './rpc-torrent.ts'
 import { KILOBYTE_BYTES } from './session-fields.ts'
@@ -31,22 +32,28 @@ const part = (of: number, whole: number) => (whole === 0 ? 0 : of / whole)
 const priorityOf = ({ priority }: SessionFile) =>
   priority === 'off' ? PRIORITY_NUMBERS.normal : PRIORITY_NUMBERS[priority]
 
-/** Fields that need the list of files. */
+/** Fields that need the list of files. They are written as JSON at once, because there may be many thousands of files. */
 export const FILE_FIELDS: Readonly<Record<string, TorrentField>> = {
-  bytes_completed: ({ files }) => files.map(({ completed }) => completed),
-  files: ({ files }) =>
-    files.map(({ completed, endPiece, firstPiece, length, path }) => ({
-      ...{ begin_piece: firstPiece, bytes_completed: completed, end_piece: endPiece, length, name: path },
-    })),
-  file_stats: ({ files }) =>
-    files.map(file => ({
-      bytes_completed: file.completed,
-      priority: priorityOf(file),
-      wanted: file.priority !== 'off',
-    })),
-  priorities: ({ files }) => files.map(priorityOf),
+  bytes_completed: ({ files }) => listJson(files, ({ completed }) => completed),
+  files: ({ files }, { isLegacy }) =>
+    listJson(files, ({ completed, endPiece, firstPiece, length, path }) => {
+      const pieces = `"begin_piece":${firstPiece},"end_piece":${endPiece}`
+      return `{${pieces},${completedKey(isLegacy)}:${completed},"length":${length},"name":${JSON.stringify(path)}}`
+    }),
+  file_stats: ({ files }, { isLegacy }) =>
+    listJson(files, file => {
+      const isWanted = file.priority !== 'off'
+      return `{${completedKey(isLegacy)}:${file.completed},"priority":${priorityOf(file)},"wanted":${isWanted}}`
+    }),
+  priorities: ({ files }) => listJson(files, priorityOf),
   wanted: ({ files }, { isLegacy }) =>
-    files.map(({ priority }) => (isLegacy ? Number(priority !== 'off') : priority !== 'off')),
+    listJson(files, ({ priority }) => (isLegacy ? Number(priority !== 'off') : priority !== 'off')),
+}
+
+const completedKey = (isLegacy: boolean) => (isLegacy ? '"bytesCompleted"' : '"bytes_completed"')
+
+function listJson(files: readonly SessionFile[], format: (file: SessionFile) => string | number | boolean) {
+  return new JsonText(`[${files.map(format).join()}]`)
 }
 
 /** Fields that need the .torrent. */

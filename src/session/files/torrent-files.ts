@@ -1,6 +1,5 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
-import { Layout } from '../../metainfo/layout.ts'
-import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
 import { withPaths } from '../../storage/find-files.ts'
 import type { FileList } from '../records/file-list.ts'
 import type { FilePriorities, FilePriority } from '../records/file-priorities.ts'
@@ -21,44 +20,47 @@ export interface SessionFile {
 }
 
 /** Lists the files of a torrent. */
-export function* listTorrentFiles(
-  list: FileList,
+export function listTorrentFiles(
+  { files, pieceLength }: FileList,
   pieces: Bitfield,
   priorities: FilePriorities,
-): Generator<SessionFile> {
-  // no piece begins in padding, so the places of the other files are the same without it
-  const files = list.files.map(file => ({ ...file, pad: false, executable: false, hidden: false }))
-  const layout = new Layout({ ...list, files })
-  for (const [at, { index, length, offset, path }] of files.entries()) {
-    const { first, last } = layout.piecesOf(at) ?? {}
-    const firstPiece = first ?? Math.floor(offset / layout.pieceLength)
-    yield {
+): SessionFile[] {
+  return files.map(file => {
+    const { index, length, path } = file
+    const { first, end } = piecesOf(file, pieceLength)
+    return {
       index,
       path,
       length,
       priority: priorities.get(index),
-      completed: completedBytes(layout, pieces, at),
-      firstPiece,
-      endPiece: (last ?? firstPiece) + 1,
+      completed: completedBytes(file, pieceLength, pieces),
+      firstPiece: first,
+      endPiece: end,
     }
-  }
+  })
 }
 
 /** Returns the bytes of a file that are in verified pieces. */
-export function completedBytes(layout: Layout, pieces: Bitfield, fileIndex: number): number {
-  const { length, offset } = layout.files[fileIndex]!
+export function completedBytes(
+  file: Pick<FileEntry, 'length' | 'offset'>,
+  pieceLength: number,
+  pieces: Bitfield,
+): number {
+  const { length, offset } = file
   if (pieces.full) return length
-  const range = pieces.count === 0 ? undefined : layout.piecesOf(fileIndex)
-  if (!range) return 0
-  const { first, last } = range
-  let completed = pieces.countBetween(first + 1, last) * layout.pieceLength
-  for (const index of new Set([first, last])) {
-    if (!pieces.has(index)) continue
-    const piece = layout.pieceRange(index)
-    const end = Math.min(piece.position + piece.length, offset + length)
-    completed += end - Math.max(piece.position, offset)
-  }
-  return completed
+  if (length === 0 || pieces.count === 0) return 0
+  const { first, end } = piecesOf(file, pieceLength)
+  if (end - first === 1) return pieces.has(first) ? length : 0
+  // pieces end within the torrent, and with their file in v2: only the first and the last have bytes beside the file
+  const atStart = pieces.has(first) ? (first + 1) * pieceLength - offset : 0
+  const atEnd = pieces.has(end - 1) ? offset + length - (end - 1) * pieceLength : 0
+  return atStart + pieces.countBetween(first + 1, end - 1) * pieceLength + atEnd
+}
+
+/** Returns the first piece of a file and the one after its last. An empty file has the one at its place. */
+function piecesOf({ length, offset }: Pick<FileEntry, 'length' | 'offset'>, pieceLength: number) {
+  const first = Math.floor(offset / pieceLength)
+  return { first, end: Math.floor((offset + Math.max(1, length) - 1) / pieceLength) + 1 }
 }
 
 /** Returns a torrent with the paths of files that were renamed, by index. */

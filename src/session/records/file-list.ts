@@ -1,4 +1,4 @@
-import type { FileEntry, Metainfo, TorrentFormat } from '../../metainfo/metainfo.ts'
+import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
 import { isPortable, type NameOptions } from '../../metainfo/name.ts'
 import { type Field, nullable, text, withDefault } from './fields.ts'
 
@@ -17,6 +17,9 @@ export interface FileList extends Pick<Metainfo, 'length' | 'pieceLength' | 'pie
 
 /** Maximum length of the files in a record, as JSON. Longer lists are read from the .torrent. */
 const MAX_FILE_LIST_LENGTH = 4096
+
+/** Number of values before the files. */
+const FILE_LIST_FACTS = 6
 
 /** The files in a record, as `recordFileList` writes them; null if they are too long for it. Older records have none. */
 export const recordedFileList: Field<string | null> = withDefault(nullable(text(MAX_FILE_LIST_LENGTH)), null)
@@ -43,21 +46,29 @@ export function recordFileList(metainfo: Metainfo, names: NameOptions): string |
   return list.length > MAX_FILE_LIST_LENGTH ? null : list
 }
 
-/** Reads the files of a record; undefined if it has none, or their paths are for other options of names. */
+/** Reads the files of a record; undefined if it has none, they are invalid, or their paths are for other options of names. */
 export function readFileList(recorded: string | null, names: NameOptions): FileList | undefined {
   if (recorded === null) return undefined
   try {
-    const [portable, format, length, pieceLength, pieceCount, fileCount, ...files] = JSON.parse(recorded) as [
-      boolean,
-      TorrentFormat,
-      ...number[],
-    ]
-    if (portable !== isPortable(names)) return undefined
-    const listed = (files as unknown as [number, number, number, string][]).map(
-      ([index, offset, length, path]) => ({ index, offset, length, path }),
-    )
-    return { format, length, pieceLength, pieceCount, fileCount, files: listed } as FileList
+    const facts = JSON.parse(recorded) as unknown[]
+    const [portable, format, length, pieceLength, pieceCount, fileCount] = facts
+    if (portable !== isPortable(names) || !isCount(length)) return undefined
+    if (!isCount(pieceLength) || pieceLength === 0) return undefined
+    const files = facts.slice(FILE_LIST_FACTS).map(file => readFile(file as unknown[], length))
+    return { format, length, pieceLength, pieceCount, fileCount, files } as FileList
   } catch {
     return undefined // changed by hand
   }
+}
+
+/** Reads one file of a record. @throws Error if it was changed by hand */
+function readFile(recorded: unknown[], end: number): ListedFile {
+  const [index, offset, length, path] = recorded
+  const areCounts = isCount(index) && isCount(offset) && isCount(length)
+  if (!areCounts || offset + length > end || typeof path !== 'string') throw new Error('invalid file')
+  return { index, path, length, offset }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }

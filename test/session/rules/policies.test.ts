@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { Layout } from '../../../src/metainfo/layout.ts'
-import { completedBytes, listTorrentFiles } from '../../../src/session/files/torrent-files.ts'
+import { listTorrentFiles } from '../../../src/session/files/torrent-files.ts'
 import { readFileList, recordFileList } from '../../../src/session/records/file-list.ts'
 import { FilePriorities } from '../../../src/session/records/file-priorities.ts'
 import { formatIndices, parseIndices } from '../../../src/session/records/index-ranges.ts'
@@ -143,10 +143,12 @@ t.test('the files of a record are those of the .torrent, whatever its format and
     const priorities = new FilePriorities(metainfo.files.length)
     const list = readFileList(recordFileList(metainfo, {}), {})!
     const layout = new Layout(metainfo)
-    const listed = [...listTorrentFiles(list, pieces, priorities)]
+    const listed = listTorrentFiles(list, pieces, priorities)
     const expected = metainfo.files.flatMap(({ length, pad, path }, index) => {
       const { first, last } = layout.piecesOf(index) ?? {}
-      const completed = completedBytes(layout, pieces, index)
+      const completed = [...pieces]
+        .flatMap(at => layout.spans(layout.pieceRange(at).position, layout.pieceSize(at)))
+        .reduce((sum, span) => sum + (span.fileIndex === index ? span.length : 0), 0)
       return pad
         ? []
         : [
@@ -172,5 +174,7 @@ t.test('a record has no list of files that is too long, invalid, or for other na
   t.equal(recordFileList(makeTorrent({ files: many }).metainfo, {}), null)
   const list = recordFileList(metainfo, { portableNames: false })
   t.equal(readFileList(list, { portableNames: true }), undefined)
-  for (const recorded of [null, '', '{}', '[7', 'null']) t.equal(readFileList(recorded, {}), undefined)
+  const beyond = list!.replace(/\[0,0,1,/, '[0,1,1,')
+  for (const recorded of [null, '', '{}', '[7', 'null', beyond, list!.replace('"a"', '1')])
+    t.equal(readFileList(recorded, {}), undefined)
 })

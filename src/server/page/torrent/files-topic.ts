@@ -54,11 +54,12 @@ export class FilesTopic implements Topic {
     const priorityOf = prioritiesOf(found, metainfo)
     const files: Record<string, FileRow> = {}
     let total = 0
-    for (const [index, { length, pad, path }] of metainfo.files.entries()) {
+    for (const [index, file] of metainfo.files.entries()) {
+      const { length, pad, path } = file
       if (pad || ++total > MAX_LISTED_FILES) continue
       files[index] = {
         ...{ path, length, priority: priorityOf(index) },
-        ...haveOf(found, length, completedBytes(layout, verified, index)),
+        ...haveOf(found, length, completedBytes(file, layout.pieceLength, verified)),
       }
     }
     this.#files = files
@@ -78,7 +79,8 @@ export class FilesTopic implements Topic {
       const file = files[index]
       if (!file) continue
       const { isStored: _, ...others } = file
-      files[index] = { ...others, ...haveOf(found, file.length, completedBytes(layout, verified, index)) }
+      const have = completedBytes(metainfo.files[index]!, layout.pieceLength, verified)
+      files[index] = { ...others, ...haveOf(found, file.length, have) }
     }
     this.#files = files
   }

@@ -1,5 +1,4 @@
 import mime from 'mime'
-import { Layout } from '../../../metainfo/layout.ts'
 import type { Metainfo } from '../../../metainfo/metainfo.ts'
 import { completedBytes } from '../../../session/files/torrent-files.ts'
 import type { PageTorrent } from '../page-torrents.ts'
@@ -10,8 +9,6 @@ export class MediaFiles {
   readonly #metainfo: Metainfo
   /** Indices of files, the largest first. */
   readonly #indices: readonly number[]
-  /** Made at its first use, since a page is described again and again. */
-  #layout: Layout | undefined
 
   constructor(metainfo: Metainfo) {
     this.#metainfo = metainfo
@@ -28,12 +25,11 @@ export class MediaFiles {
   #findOpenable(torrent: PageTorrent): number | undefined {
     const metainfo = this.#metainfo
     if (torrent.servesVerified) {
-      this.#layout ??= new Layout(metainfo)
-      const layout = this.#layout
       const verified = verifiedOf(torrent, metainfo)
-      return this.#indices.find(
-        index => completedBytes(layout, verified, index) === metainfo.files[index]!.length,
-      )
+      return this.#indices.find(index => {
+        const file = metainfo.files[index]!
+        return completedBytes(file, metainfo.pieceLength, verified) === file.length
+      })
     }
     const priorityOf = prioritiesOf(torrent, metainfo)
     return this.#indices.find(index => priorityOf(index) !== 'off')
