@@ -18,7 +18,7 @@ export function addCommands(
   environment: NodeJS.ProcessEnv,
   run: RunCommand,
 ): void {
-  // All commands have hundreds of options: those of one are added before it runs, and all before a help is shown.
+  // All commands together have hundreds of options, so those of a command are added when it runs, and all for a help text.
   const missing = new Map<Command, CommandDefinition['options']>()
   const addMissing = (command: Command) => {
     addOptions(command, missing.get(command) ?? [])

@@ -16,7 +16,7 @@ import { hashTrees } from './hash-trees.ts'
 /** Maximum bytes of small files that are in memory from the time they are listed until they are hashed. */
 const MAX_CONTENT_BYTES = 64 << 20
 
-/** Its file has no path in the torrent. */
+/** The directory of the file of a single-file torrent, which has no path in the torrent. */
 const SINGLE_FILE_DIRECTORY: FoundDirectory = { names: [], isPlain: false }
 
 /** Options of `createFromPath`. */

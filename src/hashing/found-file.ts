@@ -2,7 +2,7 @@ import { isAbsolute, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import type { SourceFile } from '../metainfo/source-file.ts'
 
-/** The directory of some `FoundFile`s. */
+/** A directory with files, which share this object. */
 export interface FoundDirectory {
   /** The names of the directories below the listed one, and its own, as `nameOfBytes` returns them. */
   readonly names: readonly string[]

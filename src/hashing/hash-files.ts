@@ -75,7 +75,7 @@ function* jobsOf(files: readonly FoundFile[], pieceLength: number): Generator<Jo
   if (job.length > 0) yield { ...job, end: files.length }
 }
 
-/** Returns the bytes of a job if all of its files were read before. */
+/** Returns the parts of the content of a job if all of its files were read before. */
 function contentOf(files: readonly FoundFile[], job: Omit<Job, 'firstPiece'>): Uint8Array[] | undefined {
   for (let at = job.first; at < job.end; at++) if (files[at]!.contentOffset < 0) return undefined
   const parts: Uint8Array[] = []

@@ -5,7 +5,7 @@ import type { Listing } from './hash-job.ts'
 const MAX_SMALL_FILE_BYTES = 16 << 10
 /** One byte more shows that a file is longer. */
 const READ_BYTES = MAX_SMALL_FILE_BYTES + 1
-/** A larger slab is made only for a directory with more content. */
+/** Bytes of a slab, unless a directory has more content. */
 const SLAB_BYTES = 1 << 20
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY } = constants
 // The file may have been replaced by a link or a FIFO.

@@ -9,7 +9,7 @@ export interface WatchedFiles {
   readonly count: number
   /** Returns the states of the files at their paths, in the order of `indexes`. Never rejects. */
   findStates(indexes: readonly number[]): Promise<FileStates>
-  /** Returns the state of what is at the path of a file, wherever its directories lead; undefined if it cannot be read. */
+  /** Returns the state at the path of a file, without a check of its directories; undefined if it cannot be read. */
   findStateAtPath(index: number): Promise<FileState | undefined>
   /** Called before and after files are checked by path, since open directories may have been replaced. */
   forgetDirectories(): Promise<void>
@@ -159,7 +159,7 @@ export class FileWatch {
   }
 
   /**
-   * Compares files with their remembered states, by one look at each path. False if any may have changed: `findChanged`
+   * Compares files with their remembered states, with one `lstat` for each. False if any may have changed: `findChanged`
    * finds out which.
    */
   async areUnchanged(indexes: readonly number[]): Promise<boolean> {

@@ -74,7 +74,7 @@ export class SafeDirectory {
   }
 
   /**
-   * Returns the state of what is at `path`, wherever the directories of the path lead: to be compared, and for nothing else.
+   * Returns the state at `path` without a check of its components, so it is only good for a comparison with a known state.
    * Undefined if it cannot be read. Never rejects.
    */
   async findStateAtPath(path: string): Promise<FileState | undefined> {

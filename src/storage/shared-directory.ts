@@ -5,7 +5,7 @@ const directories = new WeakMap<FileSystem, Map<string, WeakRef<SafeDirectory>>>
 /** Forgets the directories that no storage uses any more. */
 const unused = new FinalizationRegistry<() => void>(forget => forget())
 
-/** Returns the directory at a path, which the storages of many torrents share. What it holds open is opened again. */
+/** Returns the directory at a path, which the storages of many torrents share. Directories that it has open are opened again. */
 export function sharedDirectory(path: string, fs: FileSystem): SafeDirectory {
   const ofSystem = directories.get(fs) ?? new Map<string, WeakRef<SafeDirectory>>()
   directories.set(fs, ofSystem)

@@ -8,8 +8,8 @@ import { checkArgument } from '../codec/check-arguments.ts'
 import { StorageError } from '../errors.ts'
 
 /**
- * The error of streamx for a stream that was destroyed without one. streamx would make one for each, with its stack twice,
- * and a connection has seven streams.
+ * The error of streamx for a stream that was destroyed without one. streamx would make one for each stream and record its
+ * stack twice, and a connection has seven streams.
  */
 const DESTROYED_ERROR = Object.assign(new Error('Stream was destroyed'), { code: 'STREAM_DESTROYED' })
 

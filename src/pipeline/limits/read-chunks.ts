@@ -2,7 +2,7 @@ import { PiecePool } from './piece-pool.ts'
 
 /** Bytes of a chunk. */
 export const CHUNK_BYTES = 1 << 16
-/** Chunks of all torrents of a client. */
+/** Maximum number of chunks of all torrents of a client. */
 const MAX_CHUNKS = 128
 
 /** Bytes of a torrent that were read before a peer requested them. */
@@ -24,9 +24,9 @@ export interface ReadChunk {
   isDropped: boolean
 }
 
-/** The bytes that all torrents of a client have read ahead: 8 MiB at most. The chunk that was used longest ago gives way. */
+/** The bytes that all torrents of a client have read ahead: 8 MiB at most. The least recently used chunk is dropped first. */
 export class ReadChunks {
-  /** The one that was used longest ago first. */
+  /** The least recently used first. */
   readonly #chunks = new Set<ReadChunk>()
   /** Memory is reused: the garbage collector would count it, and run for it. */
   readonly #pool = new PiecePool(CHUNK_BYTES, MAX_CHUNKS)

@@ -6,7 +6,7 @@ import { ReadChunks } from './read-chunks.ts'
 const MAX_POOLED_GROUPS = 32
 const MAX_POOLED_SMALL_GROUPS = 128
 
-/** Buffers for runs of blocks. With a rate limit, or many peers, runs are short. */
+/** Buffers for runs of blocks, of two sizes: with a rate limit, or many peers, runs are short. */
 export class RunBuffers {
   readonly #small = new PiecePool(MAX_SMALL_GROUP_BYTES, MAX_POOLED_SMALL_GROUPS)
   readonly #large = new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS)
@@ -23,7 +23,7 @@ export class RunBuffers {
   }
 }
 
-/** The memory into which a client reads pieces for peers. Hundreds of torrents would each keep some. */
+/** The memory into which a client reads pieces for peers. Torrents share it, because hundreds of them would each keep some. */
 export class UploadMemory {
   /** Buffers for runs of blocks that are sent. */
   readonly runs = new RunBuffers()

@@ -21,7 +21,7 @@ export class ActivePieces {
     return this.#pieces.get(Math.min(...this.#pieces.keys()))?.buffer.closed ?? false
   }
 
-  /** The active pieces, the one that was begun first before the others. */
+  /** The active pieces, in the order in which they became active. */
   [Symbol.iterator](): IterableIterator<ActivePiece> {
     return this.#pieces.values()
   }

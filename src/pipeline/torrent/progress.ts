@@ -88,7 +88,7 @@ export function countsOf({ content, metadata, network, state }: TorrentParts): P
   const { pieces, webSeeds } = content ?? {}
   const { left = 0, reused = 0, total = 0 } = pieces?.wanted ?? {}
   const active = webSeeds?.active ?? 0
-  // the rates are averages, which go on for a while after the last byte
+  // the rates are averages, which stay above 0 for a while after the last byte
   const receives = connected.length + active > 0 && !(state === 'seeding' && pieces?.retains)
   const downSpeed = receives ? rates.down : 0
   return {

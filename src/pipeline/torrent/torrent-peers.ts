@@ -6,7 +6,7 @@ import { Funnel } from '../../streams/torrent/funnel.ts'
 import { VERSION } from '../../version.ts'
 import type { HashRequests } from '../hashes/hash-requests.ts'
 import { createHashRequests } from '../hashes/swarm-hashes.ts'
-import { UploadMemory } from '../limits/upload-memory.ts'
+import { RunBuffers } from '../limits/upload-memory.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
 import { createPeerLimits } from '../peer/peer-limits.ts'
@@ -96,7 +96,7 @@ function createContext(
     waits: { unchoke: 0, blocks: 0, work: 0 },
     limits: createPeerLimits({
       ...{ clock, totals, memory: memoryBudget ?? memory ?? DEFAULT_MEMORY_BYTES },
-      ...{ runs: options.uploadMemory?.runs ?? new UploadMemory().runs, ...pick(options, 'up', 'down') },
+      ...{ runs: options.uploadMemory?.runs ?? new RunBuffers(), ...pick(options, 'up', 'down') },
     }),
     ...pick(options, 'connect', 'family'),
     ...(bind ? { bind } : {}),

@@ -18,7 +18,7 @@ const MAX_REST_MS = 8_000
  * Inputs: when requests were sent and answered; support of the fast extension; the time.
  *
  * TCP keeps order and most peers answer in order. So a request counts as dropped when a later one was answered, and
- * for a while none of its age. A peer that answers nothing gets one of its requests again: the answer shows if it dropped the
+ * for a while none of its age, or none at all. A peer that answers nothing gets one of its requests again: the answer shows if it dropped the
  * others. A peer that rejects everything gets no requests for a while.
  */
 export class Patience {

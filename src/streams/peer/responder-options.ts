@@ -33,7 +33,7 @@ export interface ResponderOptions extends Partial<ResponderTorrent> {
   readonly maxQueued?: number
   readonly limit?: ByteLimit
   readonly policy?: UploadPolicy
-  /** Memory of this many bytes for runs of up to 16 blocks with their headers. @default new memory for each */
+  /** Memory of at least this many bytes for runs of up to 16 blocks with their headers. @default new memory for each */
   readonly pool?: { take(length: number): Uint8Array; give(bytes: Uint8Array): void }
   /** Called with the error of a read of a piece, after its requests were rejected. */
   readonly onReadError?: (error: Error, index: number) => void
