@@ -23,13 +23,13 @@ export const SENDS_NO_CORRECT_DATA = 'sends no correct data'
 export const NOT_ANSWERED_YET = 'has not answered yet'
 export const NOT_DIALLED_YET = 'has not been dialled yet'
 const PLURAL_FORMS = new Map([
+  ['is', 'are'],
+  ['has', 'have'],
+  ['does', 'do'],
   [CHOKES_US, 'choke us'],
-  [HAS_NO_NEEDED_PIECES, 'have none of the pieces that we lack'],
   [REJECTS_REQUESTS, 'reject our requests'],
   [ANSWERS_NO_REQUEST, 'answer no request'],
   [SENDS_NO_CORRECT_DATA, 'send no correct data'],
-  [NOT_ANSWERED_YET, 'have not answered yet'],
-  [NOT_DIALLED_YET, 'have not been dialled yet'],
 ])
 const BY_CODE = new Map([
   ['ECONNREFUSED', REFUSED_CONNECTION],
@@ -92,7 +92,9 @@ export function summarize(reports: Iterable<PeerReport>, nothing: string): strin
 }
 
 function pluralOf(what: string, count: number): string {
-  return count === 1 ? what : (PLURAL_FORMS.get(what) ?? what.replace(/^is /, 'are '))
+  return count === 1
+    ? what
+    : (PLURAL_FORMS.get(what) ?? what.replace(/^\w+/, verb => PLURAL_FORMS.get(verb) ?? verb))
 }
 
 function listOf(names: readonly string[], count: number): string {

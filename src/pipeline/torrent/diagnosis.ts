@@ -31,8 +31,8 @@ const NO_PEERS: DescribedSwarm = { peers: new Map(), candidates: { listIdle: () 
 export function stallReason({ content, lacksLayers, metadata, network, state }: TorrentParts): string {
   const { activeSwarm: swarm = NO_PEERS, sources } = network
   if (state === 'paused') return 'paused'
-  if (!content && lacksLayers) return explainMissing(swarm, sources, describeHashes)
-  if (!content && metadata) return explainMissing(swarm, sources, peer => metadata.describe(peer))
+  if (!content && lacksLayers) return explainMissing(swarm, sources, 'gave them', describeHashes)
+  if (!content && metadata) return explainMissing(swarm, sources, 'gave it', peer => metadata.describe(peer))
   return explainStall(swarm, sources, content?.webSeeds, index => content?.pieces.lacks(index) ?? true)
 }
 
@@ -67,10 +67,11 @@ export function explainStall(
 function explainMissing(
   swarm: DescribedSwarm,
   sources: DescribedSources,
+  nothing: string,
   describe: (peer: Peer) => string,
 ): string {
   const reports = [...reportsOf(swarm, describe)]
-  return reports.length > 0 ? summarize(reports, 'gave it') : explainNoPeers(sources)
+  return reports.length > 0 ? summarize(reports, nothing) : explainNoPeers(sources)
 }
 
 /** Describes each peer of a torrent: its state, or why it is not connected. */

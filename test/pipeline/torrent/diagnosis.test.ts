@@ -61,6 +61,15 @@ t.test('peers are counted by what happened to them, with examples', async t => {
     'none of 11 peers gives us anything: 9 did not answer (10.0.0.1:1, 10.0.0.2:1, 10.0.0.3:1, ...), ' +
       '1 chokes us (10.0.0.9:1), 1 is banned for wrong bytes (10.0.0.8:1) (over TCP: tsdl has no uTP)',
   )
+  for (const [one, several] of [
+    ['has not given all of it yet', 'have not given all of it yet'],
+    ['does not speak BitTorrent v2', 'do not speak BitTorrent v2'],
+    ['has none of the pieces that we lack', 'have none of the pieces that we lack'],
+    ['had no metadata to give', 'had no metadata to give'],
+  ] as const) {
+    const text = summarize([at(1, one), at(2, one)], 'gave it')
+    t.equal(text, `all 2 peers ${several} (10.0.0.1:1, 10.0.0.2:1)`)
+  }
   const kinds = Array.from({ length: 4000 }, (_, n) => at(n % 250, `failed: ${n}`))
   t.ok(summarize(kinds, 'gives us anything').length < 500, 'it stays one sentence')
 })
