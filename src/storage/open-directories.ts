@@ -42,7 +42,9 @@ export class OpenDirectories {
   readonly #check: (realPath: string, shown: string) => void
   /** By name, least recently used first. */
   readonly #entries = new Map<string, Promise<CachedDirectory | undefined>>()
-  /** Directories that are being closed to make room. */
+  /** Directories that leave the map to make room: they close after their last use. */
+  readonly #retiring = new Set<Promise<void>>()
+  /** Calls that close a descriptor. */
   readonly #closing = new Set<Promise<void>>()
   /** The open directory that was used last. Undefined if it is not in the map any more. */
   #latest: { readonly name: string; readonly entry: CachedDirectory } | undefined
@@ -112,7 +114,7 @@ export class OpenDirectories {
     const entries = [...this.#entries.values()]
     this.#entries.clear()
     this.#latest = undefined
-    await Promise.all([...this.#closing, ...entries.map(entry => this.#retire(entry))])
+    await Promise.all([...this.#retiring, ...entries.map(entry => this.#retire(entry))])
   }
 
   /** Enters the directory that was used last, without a look at the others. */
@@ -127,7 +129,7 @@ export class OpenDirectories {
     name: string,
     open: () => Promise<CachedDirectory | undefined>,
   ): Promise<CachedDirectory | undefined> {
-    const opening = this.#entries.get(name) ?? open()
+    const opening = this.#entries.get(name) ?? this.#openInTurn(open)
     this.#entries.delete(name)
     this.#entries.set(name, opening)
     const entry = await opening.catch(error => {
@@ -144,6 +146,12 @@ export class OpenDirectories {
     return entry
   }
 
+  /** Opens a directory when few others are being closed, since closing may take longer than opening. */
+  async #openInTurn(open: () => Promise<CachedDirectory | undefined>): Promise<CachedDirectory | undefined> {
+    while (this.#closing.size > MAX_OPEN_DIRECTORIES) await Promise.race(this.#closing)
+    return open()
+  }
+
   #remove(name: string, opening: Promise<CachedDirectory | undefined>): void {
     if (this.#entries.get(name) === opening) this.#delete(name)
   }
@@ -157,8 +165,8 @@ export class OpenDirectories {
     for (const [name, opening] of this.#entries) {
       if (this.#entries.size <= MAX_OPEN_DIRECTORIES) return
       this.#delete(name)
-      const closing = this.#retire(opening).finally(() => this.#closing.delete(closing))
-      this.#closing.add(closing)
+      const retiring = this.#retire(opening).finally(() => this.#retiring.delete(retiring))
+      this.#retiring.add(retiring)
     }
   }
 
@@ -172,7 +180,13 @@ export class OpenDirectories {
 
   /** Never rejects: nothing was written to a directory, so a failure loses nothing. */
   async #close(entry: CachedDirectory): Promise<void> {
-    if (entry.users === 0) await entry.handle?.close().catch(() => {})
+    if (entry.users > 0 || entry.handle === undefined) return
+    const closing = entry.handle
+      .close()
+      .catch(() => {})
+      .finally(() => this.#closing.delete(closing))
+    this.#closing.add(closing)
+    await closing
   }
 
   /** Resolves with undefined for a directory that we may pass but not open. */
