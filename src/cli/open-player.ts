@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
-import { messageOf, StorageError } from '../errors.ts'
+import { StorageError } from '../errors.ts'
 import type { Metainfo } from '../index.ts'
+import { reasonOf } from '../ports/reason-of.ts'
 
 /** Returns the URL of the largest file of a torrent. @param serverUrl the URL of the server, with its token */
 export function largestFileUrl(serverUrl: string, { files, infoHash }: Metainfo): string {
@@ -21,7 +22,7 @@ export function openPlayer(command: string, url: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const player = spawn(program, [...args, url], { stdio: 'ignore', shell: false })
     player.once('error', error =>
-      reject(new StorageError('ERR_STORAGE', `cannot start ${program}: ${messageOf(error)}`, error)),
+      reject(new StorageError('ERR_STORAGE', `cannot start ${program}: ${reasonOf(error)}`, error)),
     )
     player.once('close', () => resolve())
   })

@@ -115,7 +115,7 @@ t.test('why names each situation, with its evidence', async t => {
   })
   t.equal(
     failing.bottleneck.sentence,
-    `the only peer, ${utp}, refused the connection (over TCP: tsdl has no uTP); none of 1 web seeds can be used ` +
+    `the only peer, ${utp}, refused the connection (over TCP: tsdl has no uTP); the only web seed cannot be used ` +
       '(web seed http://127.0.0.1:9/x/: connection refused)',
   )
   t.equal(several.bottleneck.kind, 'choked')

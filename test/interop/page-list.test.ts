@@ -329,6 +329,11 @@ t.test('a lost connection is shown, and made again', { skip }, async t => {
   await page.context().setOffline(false)
   await page.waitForSelector('.connection-notice', { state: 'detached' })
   await page.waitForFunction(() => document.querySelectorAll('.row').length === 2)
+  await page.focus('.row[tabindex="0"]')
+  const focused = (await page.textContent('.row:focus'))!
+  shown.list = listOf(LISTED_TORRENTS.slice(0, 2).filter(({ name = '' }) => !focused.includes(name)))
+  await page.waitForFunction(() => document.querySelectorAll('.row').length === 1)
+  await page.waitForSelector('.row:focus') // the other row has the focus of the removed one
 })
 
 t.test('without a session the page shows torrents and offers no actions', { skip }, async t => {

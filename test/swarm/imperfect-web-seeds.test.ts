@@ -198,7 +198,7 @@ for (const status of [400, 401, 403, 404, 410, 416]) {
     const run = start(t, long, ({ right }, n) => (n < 1 ? reply(status) : right()))
     await advanceUntilMet(run, 1, () => run.warnings.length > 0)
     t.same(run.warnings, [`web seed http://web.example/: HTTP ${status}, for "long"`])
-    t.match(run.torrent.reason, /none of 1 web seeds can be used/)
+    t.match(run.torrent.reason, /the only web seed cannot be used/)
     await advanceUntilMet(run, 55)
     t.equal(run.asked.length, 1, 'not at once')
     await advanceUntilMet(run, 30)

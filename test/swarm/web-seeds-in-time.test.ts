@@ -87,7 +87,7 @@ t.test('a web seed that stalls alone is given up with a warning, and asked again
   await advanceUntilMet(run, 20, () => run.warnings.length > 0)
   t.same(run.warnings, ['web seed http://a.example/file: nothing came within 40 s'])
   t.ok(run.asked['a.example']![0]!.signal.aborted)
-  t.match(run.torrent.reason, /none of 1 web seeds can be used \(web seed .*nothing came/)
+  t.match(run.torrent.reason, /the only web seed cannot be used \(web seed .*nothing came/)
   await advanceUntilMet(run, 100)
   t.ok(run.torrent.complete)
 })
@@ -214,7 +214,7 @@ t.test('a server that lacks all of many files is not asked for each', async t =>
   t.ok(run.warnings.slice(0, 10).every(text => /HTTP 404, for "d\/\d+"$/.test(text)))
   t.equal(run.warnings[10], 'web seed http://a.example/file: 10 files in a row cannot be had')
   t.ok(run.asked['a.example']!.length < 20)
-  t.match(run.torrent.reason, /none of 1 web seeds can be used/)
+  t.match(run.torrent.reason, /the only web seed cannot be used/)
 })
 
 t.test('a script (BEP 17) is asked for pieces or ranges of them, and names when to retry', async t => {

@@ -280,7 +280,7 @@ t.test('a torrent cannot make us send a query to an address on our network', asy
     const { torrent, warnings } = run(t, seededBy(made, url))
     await new Promise(resolve => torrent.once('warning', resolve))
     t.match(warnings, [/web seed http.*\/set: .* is not allowed for this request/])
-    t.match(torrent.reason, /none of 1 web seeds can be used \(.*is not allowed/)
+    t.match(torrent.reason, /the only web seed cannot be used \(.*is not allowed/)
     await torrent.close()
   }
   t.same(asked, [])

@@ -30,7 +30,9 @@ export function TorrentGrid({
   const mustFocus = useRef(false)
   const order = useMemo(() => rows.map(({ infoHash }) => infoHash), [rows])
   const found = active === undefined ? -1 : order.indexOf(active)
-  const activeIndex = Math.max(0, found)
+  const lastIndex = useRef(0)
+  if (found >= 0) lastIndex.current = found
+  const activeIndex = found >= 0 ? found : Math.min(lastIndex.current, rows.length - 1)
 
   const goTo = (index: number, isExtending: boolean) => {
     const to = Math.min(rows.length - 1, Math.max(0, index))
@@ -50,7 +52,9 @@ export function TorrentGrid({
 
   // the row is in the document only after it was scrolled to
   useLayoutEffect(() => {
-    if (!mustFocus.current) return
+    // after the row with the focus was removed, the row in its place gets it
+    const isLost = active !== undefined && found < 0 && document.activeElement === document.body
+    if (!mustFocus.current && !isLost) return
     const row = scroller.current?.querySelector<HTMLElement>('.row[tabindex="0"]')
     if (!row) return
     mustFocus.current = false

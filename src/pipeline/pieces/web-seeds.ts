@@ -113,7 +113,8 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   /** The reason why no web seed can be used, in words; undefined if there is none, or one is useful. */
   get reason(): string | undefined {
     if (this.size === 0 || this.active > 0) return undefined
-    return `none of ${this.size} web seeds can be used${this.#lastFailure && ` (${this.#lastFailure})`}`
+    const which = this.size === 1 ? 'the only web seed cannot' : `none of ${this.size} web seeds can`
+    return `${which} be used${this.#lastFailure && ` (${this.#lastFailure})`}`
   }
 
   /** Describes each web seed: those in use first. */
