@@ -187,7 +187,10 @@ t.test('--interactive asks which files to download', { skip: NO_TMUX }, async t 
   terminal.type('0-1', 'Enter')
   await terminal.waitFor(/^saved d\/three/)
   t.strictSame(readdirSync(join(t.testdirName, 'd/three/sub')), ['b.txt'])
-  terminal.type(`clear; tsdl ${made.path} --no-dht --no-lsd -o e --interactive; echo exit $?`, 'Enter')
+  // the first question has to be gone, or Ctrl-C would be typed at once
+  terminal.type('clear; echo again', 'Enter')
+  await terminal.waitFor(/^again/)
+  terminal.type(`tsdl ${made.path} --no-dht --no-lsd -o e --interactive; echo exit $?`, 'Enter')
   await terminal.waitFor(/files to download, such as/)
   terminal.type('C-c')
   await terminal.waitFor(/^exit 130/)
