@@ -1,12 +1,13 @@
+import { cpuTime } from './cpu-time.ts'
+
 /** Number of runs of each size. With three, all runs of one size could be disturbed. */
 const RUN_COUNT = 8
 
 /** Returns the CPU time of `work` in milliseconds, without that of other processes. */
 function cpuOf(work: () => void): number {
-  const before = process.cpuUsage()
+  const before = cpuTime()
   work()
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1000
+  return cpuTime() - before
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../src/ports/clock.ts'
+import { cpuTime } from './cpu-time.ts'
 import { Heap, type Ranked } from './simulation/heap.ts'
 
 interface Due extends Timer, Ranked {
@@ -101,15 +102,14 @@ export class VirtualClock implements Clock {
       return Promise.reject(new Error('VirtualClock.run: already running; await the other run first'))
     this.#running = true
     const end = this.#now + span
-    const before = process.cpuUsage()
+    const before = cpuTime()
     let deadline = performance.now() + this.#patience
     return new Promise<void>((resolve, reject) => {
       // not a loop with await, which takes several times as long, because this runs for every timer
       const step = () => {
         try {
           if (performance.now() > deadline) {
-            const { user, system } = process.cpuUsage(before)
-            const left = this.#patience - (user + system) / 1000
+            const left = this.#patience - (cpuTime() - before)
             if (left <= 0) throw this.#stuck(`${this.#patience} ms of CPU time have passed`)
             deadline = performance.now() + left
           }

@@ -1,3 +1,4 @@
+import { cpuTime } from '../cpu-time.ts'
 import type { SimulatedSwarm } from './swarm.ts'
 
 /** Seconds that are measured. Other work of the machine only adds, so the least of them counts. */
@@ -8,10 +9,9 @@ export async function measureSeconds(swarm: SimulatedSwarm, count: () => number)
   const minimum = { cpu: Number.POSITIVE_INFINITY, count: Number.POSITIVE_INFINITY }
   for (let second = 0; second < MEASURED_SECONDS; second++) {
     const countBefore = count()
-    const before = process.cpuUsage()
+    const before = cpuTime()
     await swarm.clock.run({ for: 1000 })
-    const { user, system } = process.cpuUsage(before)
-    minimum.cpu = Math.min(minimum.cpu, (user + system) / 1000)
+    minimum.cpu = Math.min(minimum.cpu, cpuTime() - before)
     minimum.count = Math.min(minimum.count, count() - countBefore)
   }
   return minimum
